@@ -1,0 +1,21 @@
+/// UTF-8 and JSON string text: the checks and escapes that every line depends on.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace pararun::json {
+
+/// The length of the longest prefix that is valid UTF-8: no overlong forms, no surrogates, nothing above
+/// U+10FFFF. Equal to `text.size()` when all of it is.
+std::size_t valid_utf8_prefix(std::string_view text) noexcept;
+
+/// Appends `text` as a JSON string with its quotes. Returns false, having appended nothing, if it is no UTF-8.
+/// Only what JSON demands is escaped, as by Python's `json.dumps(..., ensure_ascii=False)`.
+bool append_string(std::string& out, std::string_view text);
+
+/// Appends `text` as a JSON string, whatever its bytes: each byte that is no UTF-8 becomes U+FFFD.
+void append_lossy_string(std::string& out, std::string_view text);
+
+}  // namespace pararun::json
