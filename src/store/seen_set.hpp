@@ -1,0 +1,79 @@
+/// The set of ids that need not run again: those an earlier run settled and those this run has met. It holds
+/// the hashes alone, 16 bytes each, in 256 tables chosen by the top bits of a hash. Each table grows on its
+/// own, so that growing never needs more than a small part of the memory a second time.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <span>
+
+#include "store/id_hash.hpp"
+
+namespace pararun::store {
+
+/// Where the tables' memory comes from. Safe from several threads.
+class TableMemory {
+ public:
+  virtual ~TableMemory() = default;
+
+  /// `bytes` of zeros, aligned to 16. Throws `std::bad_alloc`.
+  virtual void* allocate_zeroed(std::size_t bytes);
+
+  /// Takes back what `allocate_zeroed` gave for the same number of bytes.
+  virtual void release(void* memory, std::size_t bytes) noexcept;
+};
+
+/// `insert`, `contains`, `size` and `memory_bytes` are for one thread at a time, and none of them while `load`
+/// runs. After `std::bad_alloc` the set is whole and usable; the hashes of that call may be partly in it.
+class SeenSet {
+ public:
+  enum class Found : std::uint8_t {
+    fresh,        ///< not in the set before
+    this_run,     ///< inserted before
+    earlier_run,  ///< loaded before; whether it was inserted as well makes no difference
+  };
+
+  SeenSet();
+
+  /// `memory` must outlive the set.
+  explicit SeenSet(TableMemory& memory);
+
+  ~SeenSet();
+  SeenSet(const SeenSet&) = delete;
+  SeenSet& operator=(const SeenSet&) = delete;
+
+  /// Looks up every hash, and adds the fresh ones as met in this run. `found` is as long as `hashes`. Memory
+  /// latency is hidden behind the other hashes of the batch: a few hundred at once are much cheaper than one.
+  void insert(std::span<const IdHash> hashes, std::span<Found> found);
+
+  /// Adds hashes as settled by an earlier run; one that is in the set already stays as it is. Returns how many
+  /// were new. Safe from several threads at once; best with many thousands a call.
+  std::uint64_t load(std::span<const IdHash> hashes);
+
+  bool contains(IdHash hash) const noexcept;
+
+  /// Different hashes in the set.
+  std::uint64_t size() const noexcept;
+
+  /// All that the set occupies now, itself included.
+  std::size_t memory_bytes() const noexcept;
+
+ private:
+  struct Table {
+    IdHash* slots = nullptr;
+    std::uint32_t capacity = 0;
+    std::uint32_t used = 0;
+  };
+
+  static constexpr std::size_t kTables = 256;
+
+  void grow(Table& table);
+
+  TableMemory& memory_;
+  std::array<Table, kTables> tables_;
+  std::array<std::mutex, kTables> locks_;
+};
+
+}  // namespace pararun::store
