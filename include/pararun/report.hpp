@@ -23,21 +23,21 @@ enum class StopReason {
 struct Damage {
   std::uint64_t offset = 0;  ///< of the line's first byte
   std::uint64_t length = 0;  ///< without its newline
-  std::string problem;
+  std::string problem{};
 };
 
 /// What was found in the results file when it was opened.
 struct Recovery {
-  std::uint64_t lines = 0;       ///< intact ones that hold an id
-  std::uint64_t ids = 0;         ///< different ones among them
-  std::uint64_t duplicates = 0;  ///< `lines - ids`
-  std::uint64_t foreign = 0;     ///< objects without a usable id
-  std::uint64_t damaged = 0;     ///< lines that are no objects
-  std::vector<Damage> damage;    ///< the first 100 of them, in order
-  std::uint64_t torn_bytes = 0;  ///< an unfinished last line that was cut off ...
-  std::filesystem::path torn_path;     ///< ... and where its bytes were kept
-  bool newline_added = false;          ///< the last line was whole but for its newline
-  std::vector<std::string> warnings;   ///< about the file itself: hard links, network file systems
+  std::uint64_t lines = 0;              ///< intact ones that hold an id
+  std::uint64_t ids = 0;                ///< different ones among them
+  std::uint64_t duplicates = 0;         ///< `lines - ids`
+  std::uint64_t foreign = 0;            ///< objects without a usable id
+  std::uint64_t damaged = 0;            ///< lines that are no objects
+  std::vector<Damage> damage{};         ///< the first 100 of them, in order
+  std::uint64_t torn_bytes = 0;         ///< an unfinished last line that was cut off ...
+  std::filesystem::path torn_path{};    ///< ... and where its bytes were kept
+  bool newline_added = false;           ///< the last line was whole but for its newline
+  std::vector<std::string> warnings{};  ///< about the file itself: hard links, network file systems
 };
 
 /// The outcome of a job. `seen == skipped + duplicates + succeeded + failed + unfinished`, always.
@@ -51,7 +51,7 @@ struct Report {
   std::uint64_t unfinished = 0;  ///< pulled, but a stop came before a verdict; run again next time
   StopReason stopped = StopReason::finished;
   std::chrono::duration<double> elapsed{0};
-  Recovery recovery;
+  Recovery recovery{};
 
   /// 0: all is well. 1: some items failed, now or earlier. 75: stopped with work left, run me again.
   int exit_code() const noexcept;
