@@ -1,0 +1,144 @@
+#include "store/results_store.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <pararun/error.hpp>
+
+#include "posix/file.hpp"
+#include "posix/signals.hpp"
+#include "store/id_hash.hpp"
+#include "store/load.hpp"
+#include "store/lock.hpp"
+#include "store/recovery.hpp"
+#include "store/scan.hpp"
+#include "store/seen_set.hpp"
+#include "store/writer.hpp"
+
+namespace pararun::store {
+
+std::filesystem::path failures_path(const std::filesystem::path& results_path) {
+  return with_infix(results_path, ".failed");
+}
+
+struct ResultsStore::Parts {
+  explicit Parts(StoreOptions chosen)
+      : options(std::move(chosen)),
+        results(open_locked(options.path)),
+        failures(open_locked(failures_path(options.path))) {}
+
+  void recover();
+  void load_results(std::uint64_t size);
+  void load_failures(std::uint64_t size);
+  void note_torn_failures(const Repair& repair);
+
+  const StoreOptions options;
+  const LockedFile results;
+  const LockedFile failures;
+  const IdHasher hasher;
+  Recovery recovery;
+  SeenSet seen;
+  std::optional<SeenSet> failed_earlier;
+  std::vector<IdHash> hashes;
+  std::vector<SeenSet::Found> found;
+  std::optional<Writer> writer;
+};
+
+void ResultsStore::Parts::recover() {
+  const posix::FileSizeSignalBlocked blocked;
+  for (const LockedFile* file : {&results, &failures}) {
+    std::ranges::move(file_warnings(*file), std::back_inserter(recovery.warnings));
+  }
+  LineScanner scanner(options.key_field);
+  const Repair repair = repair_tail(results, scanner);
+  recovery.torn_bytes = repair.torn_bytes;
+  recovery.torn_path = repair.torn_path;
+  recovery.newline_added = repair.newline_added;
+  const Repair failures_repair = repair_tail(failures, scanner);
+  note_torn_failures(failures_repair);
+  load_results(repair.lines_end);
+  // Without results nothing is known about old failures either: the user began anew.
+  if (!options.retry_failed && repair.lines_end != 0) load_failures(failures_repair.lines_end);
+  if (options.durability == Durability::machine) {
+    // Skipping an item says that its result is safe, which the run that wrote it need not have seen to.
+    for (const LockedFile* file : {&results, &failures}) {
+      posix::sync(file->fd.get(), file->path);
+      posix::sync_name(file->path);
+    }
+  }
+}
+
+void ResultsStore::Parts::load_results(std::uint64_t size) {
+  LoadResult loaded = load_ids(results.fd.get(), size, options.key_field, hasher, seen, options.threads, results.path);
+  recovery.lines = loaded.lines;
+  recovery.ids = loaded.fresh_ids;
+  recovery.duplicates = loaded.lines - loaded.fresh_ids;
+  recovery.foreign = loaded.foreign;
+  recovery.damaged = loaded.damaged;
+  recovery.damage = std::move(loaded.damage);
+  if (options.strict && recovery.damaged != 0) {
+    const Damage& first = recovery.damage.front();
+    throw CacheDamaged(results.path, first.offset, first.problem);
+  }
+}
+
+void ResultsStore::Parts::load_failures(std::uint64_t size) {
+  const LoadResult loaded = load_ids(failures.fd.get(), size, options.key_field, hasher, failed_earlier.emplace(),
+                                     options.threads, failures.path);
+  if (loaded.damaged != 0) {
+    recovery.warnings.push_back(failures.path.string() + " has " + std::to_string(loaded.damaged) +
+                                " damaged line(s): the items they tell of are run again");
+  }
+}
+
+void ResultsStore::Parts::note_torn_failures(const Repair& repair) {
+  if (repair.torn_bytes == 0) return;
+  recovery.warnings.push_back(failures.path.string() + " ended in the middle of a line: its " +
+                              std::to_string(repair.torn_bytes) + " byte(s) were moved to " +
+                              repair.torn_path.string());
+}
+
+ResultsStore::ResultsStore(StoreOptions options, std::function<void(Settled)> on_commit)
+    : parts_(std::make_unique<Parts>(std::move(options))) {
+  parts_->recover();
+  const StoreOptions& chosen = parts_->options;
+  parts_->writer.emplace(parts_->results, parts_->failures,
+                         Writer::Settings{chosen.durability, chosen.flush_interval, chosen.full_disk_wait},
+                         std::move(on_commit));
+}
+
+ResultsStore::~ResultsStore() = default;
+
+const Recovery& ResultsStore::recovery() const noexcept { return parts_->recovery; }
+
+void ResultsStore::admit(const detail::IdList& ids, std::vector<Admission>& out) {
+  Parts& parts = *parts_;
+  const std::size_t count = ids.size();
+  parts.hashes.resize(count);
+  parts.found.resize(count);
+  out.resize(count);
+  for (std::size_t i = 0; i < count; ++i) parts.hashes[i] = parts.hasher(ids[i]);
+  parts.seen.insert(parts.hashes, parts.found);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (parts.found[i] == SeenSet::Found::earlier_run) {
+      out[i] = Admission::skipped;
+    } else if (parts.failed_earlier && parts.failed_earlier->contains(parts.hashes[i])) {
+      out[i] = Admission::skipped_failed;
+    } else {
+      out[i] = parts.found[i] == SeenSet::Found::fresh ? Admission::run : Admission::duplicate;
+    }
+  }
+}
+
+void ResultsStore::append(std::string_view lines, std::string_view failure_lines, Settled settled) {
+  parts_->writer->append(lines, failure_lines, settled);
+}
+
+bool ResultsStore::failed() const noexcept { return parts_->writer->failed(); }
+
+void ResultsStore::finish() { parts_->writer->finish(); }
+
+}  // namespace pararun::store
