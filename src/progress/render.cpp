@@ -56,8 +56,8 @@ std::string interval_text(std::optional<std::chrono::duration<double>> interval)
 
 /// Rounded down: 100 is said only when nothing is left.
 std::string percent_text(std::uint64_t done, std::uint64_t total) {
-  const std::uint64_t percent = done <= UINT64_MAX / 100 ? done * 100 / total : done / (total / 100);
-  return std::to_string(percent) + "%";
+  return std::to_string(static_cast<int>(100.0L * static_cast<long double>(done) / static_cast<long double>(total))) +
+         "%";
 }
 
 std::string bar_text(std::uint64_t done, std::uint64_t total, std::size_t cells, Charset charset) {
@@ -111,32 +111,42 @@ std::string bracket(const std::vector<std::string>& notes, std::size_t kept) {
   return kept == 0 ? text : text + "]";
 }
 
+/// A line before its length is known: with a bar between two parts, or, without a right one, as it is.
+struct Layout {
+  std::string left;
+  std::optional<std::string> right;
+};
+
 std::string prefix(std::string description) { return description.empty() ? description : description + ": "; }
 
 }  // namespace
 
 std::string render_bar(const ProgressState& state, std::size_t width, Charset charset) {
   const Parts parts = parts_of(state);
-  const bool with_bar = !parts.percent.empty();
-  const std::string full_name = printable(state.description, charset);
-  const std::string short_name = width / 3 < kLeastDescription ? "" : shortened(full_name, width / 3, charset);
+  const bool has_bar = !parts.percent.empty();
+  const std::string whole_name = printable(state.description, charset);
+  const std::string short_name = width / 3 < kLeastDescription ? "" : shortened(whole_name, width / 3, charset);
 
-  const auto line = [&](const std::string& name, const std::string& tail) -> std::optional<std::string> {
-    std::string left = prefix(name) + (with_bar ? parts.percent + "|" : "");
-    const std::string right = (with_bar ? "| " : "") + tail;
-    const std::size_t used = columns(left) + columns(right);
-    if (used + (with_bar ? kLeastBar : 0) > width) return std::nullopt;
-    if (with_bar) left += bar_text(state.settled(), *state.total, width - used, charset);
-    return left + right;
+  std::vector<Layout> layouts;  // the most telling first
+  const auto add = [&](const std::string& left, const std::optional<std::string>& right) {
+    for (const std::string& name : {whole_name, short_name}) layouts.push_back({prefix(name) + left, right});
   };
-  const auto full_tail = parts.count + bracket(parts.notes, parts.notes.size());
-  if (auto whole = line(full_name, full_tail)) return *whole;
   for (std::size_t kept = parts.notes.size() + 1; kept-- > 0;) {
-    if (auto fitting = line(short_name, parts.count + bracket(parts.notes, kept))) return *fitting;
+    const std::string tail = parts.count + bracket(parts.notes, kept);
+    has_bar ? add(parts.percent + "|", "| " + tail) : add(tail, std::nullopt);
   }
-  const std::string& least = with_bar ? parts.percent : parts.count;
-  for (const std::string& text : {prefix(short_name) + least, least}) {
-    if (columns(text) <= width) return text;
+  if (has_bar) {
+    add(parts.percent + "|", "|");
+    add(parts.percent, std::nullopt);
+  }
+  layouts.push_back({has_bar ? parts.percent : parts.count, std::nullopt});
+
+  for (const auto& [left, right] : layouts) {
+    const std::size_t used = columns(left) + (right ? columns(*right) : 0);
+    if (!right && used <= width) return left;
+    if (right && used + kLeastBar <= width) {
+      return left + bar_text(state.settled(), *state.total, width - used, charset) + *right;
+    }
   }
   return {};
 }
