@@ -31,37 +31,31 @@ class JsonWriter;
 namespace detail {
 
 template <class T>
-concept CharacterPointer = std::same_as < std::decay_t<T>,
-const char* > || std::same_as<std::decay_t<T>, char*>;
+concept StringLike = std::convertible_to<const T&, std::string_view>;
 
 template <class T>
-concept StringLike = std::convertible_to<const T&, std::string_view> || CharacterPointer<T>;
-
-template <class T>
-concept Number = (std::integral<T> || std::floating_point<T>)&&!std::same_as<T, bool> && !std::same_as<T, char>;
+concept Number = std::is_arithmetic_v<T> && !std::same_as<T, bool> && !std::same_as<T, char>;
 
 template <class T>
 concept Range = std::ranges::input_range<const T> && !StringLike<T> && !std::same_as<T, std::filesystem::path>;
 
 template <class T>
 concept Map = Range<T> && requires {
-  typename T::key_type;
   typename T::mapped_type;
-} &&(StringLike<typename T::key_type> || std::integral<typename T::key_type>);
+  requires StringLike<typename T::key_type> || std::integral<typename T::key_type>;
+};
 
 template <class T>
-concept OptionalLike = requires(const T& value) {
+concept OptionalLike = !Range<T> && requires(const T& value) {
   typename T::value_type;
   { value.has_value() } -> std::same_as<bool>;
   *value;
-}
-&&!Range<T>;
+};
 
 template <class T>
-concept TupleLike = requires {
+concept TupleLike = !Range<T> && requires {
   std::tuple_size<T>::value;
-}
-&&!Range<T>;
+};
 
 }  // namespace detail
 
@@ -91,7 +85,7 @@ class JsonWriter {
 
   template <std::integral T>
   JsonWriter& integer(T value) {
-    char digits[24];
+    char digits[48];  // enough for the 128-bit integers of compilers that extend the language
     return literal({digits, std::to_chars(digits, digits + sizeof digits, value).ptr});
   }
 
@@ -294,17 +288,20 @@ requires(sizeof...(Members) % 2 == 0) auto object(Members&&... members) {
 }  // namespace pararun
 
 #define PARARUN_DETAIL_PARENS ()
-#define PARARUN_DETAIL_EXPAND(...) PARARUN_DETAIL_EXPAND3(PARARUN_DETAIL_EXPAND3(PARARUN_DETAIL_EXPAND3(__VA_ARGS__)))
-#define PARARUN_DETAIL_EXPAND3(...) PARARUN_DETAIL_EXPAND2(PARARUN_DETAIL_EXPAND2(PARARUN_DETAIL_EXPAND2(__VA_ARGS__)))
-#define PARARUN_DETAIL_EXPAND2(...) PARARUN_DETAIL_EXPAND1(PARARUN_DETAIL_EXPAND1(PARARUN_DETAIL_EXPAND1(__VA_ARGS__)))
+#define PARARUN_DETAIL_EXPAND(...) \
+  PARARUN_DETAIL_EXPAND3(PARARUN_DETAIL_EXPAND3(PARARUN_DETAIL_EXPAND3(PARARUN_DETAIL_EXPAND3(__VA_ARGS__))))
+#define PARARUN_DETAIL_EXPAND3(...) \
+  PARARUN_DETAIL_EXPAND2(PARARUN_DETAIL_EXPAND2(PARARUN_DETAIL_EXPAND2(PARARUN_DETAIL_EXPAND2(__VA_ARGS__))))
+#define PARARUN_DETAIL_EXPAND2(...) \
+  PARARUN_DETAIL_EXPAND1(PARARUN_DETAIL_EXPAND1(PARARUN_DETAIL_EXPAND1(PARARUN_DETAIL_EXPAND1(__VA_ARGS__))))
 #define PARARUN_DETAIL_EXPAND1(...) __VA_ARGS__
 #define PARARUN_DETAIL_EACH(field, ...)             \
   pararun_json.member(#field, pararun_value.field); \
   __VA_OPT__(PARARUN_DETAIL_AGAIN PARARUN_DETAIL_PARENS(__VA_ARGS__))
 #define PARARUN_DETAIL_AGAIN() PARARUN_DETAIL_EACH
 
-/// Declares how the struct `Type` is written: an object of the named fields. Stands in the namespace of
-/// `Type`, after it.
+/// Declares how the struct `Type` is written: an object of the named fields, up to 80 of them. Stands in the namespace
+/// of `Type`, after it.
 #define PARARUN_JSON(Type, ...)                                                            \
   inline void write_json(::pararun::JsonWriter& pararun_json, const Type& pararun_value) { \
     pararun_json.begin_object();                                                           \

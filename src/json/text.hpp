@@ -11,6 +11,10 @@ namespace pararun::json {
 /// U+10FFFF. Equal to `text.size()` when all of it is.
 std::size_t valid_utf8_prefix(std::string_view text) noexcept;
 
+/// The length of the longest prefix that can stand in a JSON string as it is: no quotes, no backslashes,
+/// nothing below U+0020.
+std::size_t unescaped_prefix(std::string_view text) noexcept;
+
 /// Appends `text` as a JSON string with its quotes. Returns false, having appended nothing, if it is no UTF-8.
 /// Only what JSON demands is escaped, as by Python's `json.dumps(..., ensure_ascii=False)`.
 bool append_string(std::string& out, std::string_view text);

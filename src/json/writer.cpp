@@ -8,8 +8,9 @@ JsonWriter& JsonWriter::key(std::string_view name) {
   if (open_.empty() || open_.back() != '{') refuse("a key stands outside of an object");
   if (key_pending_) refuse("a key follows a key");
   if (comma_) out_->push_back(',');
-  last_key_ = out_->size();
+  const std::size_t start = out_->size();
   if (!json::append_string(*out_, name)) refuse("a key is not valid UTF-8");
+  last_key_ = start;
   out_->push_back(':');
   key_pending_ = true;
   if (open_.size() == 1 && !watched_.empty() && name == watched_) {
