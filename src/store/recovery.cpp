@@ -114,7 +114,7 @@ Repair repair_tail(const LockedFile& file, LineScanner& scanner) {
       if (error_number == EPERM) {
         add_newline(file);
       } else if (error_number != 0) {
-        posix::fail("cannot cut off the unfinished last line of", file.path, error_number);
+        posix::fail("cannot cut off the unfinished last line", file.path, error_number);
       }
       break;
     }
