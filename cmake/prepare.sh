@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034
 # Sourced by the scripts that must work on a bare machine: installs what is missing, and nothing when nothing is, so that
 # neither root nor the network is asked for twice.
 
