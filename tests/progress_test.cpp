@@ -83,6 +83,11 @@ TEST_CASE("text: no character is thought narrower than the C library thinks it i
   CHECK(much_wider == 0);
 }
 
+TEST_CASE("text: an accent takes no column of its own") {
+  CHECK(columns("données") == 7);
+  CHECK(columns("donne\u0301es") == 7);
+}
+
 TEST_CASE("text: it is cut between characters, and the cut is marked") {
   CHECK(shortened("clean", 5, Charset::utf8) == "clean");
   CHECK(shortened("cleaner", 5, Charset::utf8) == "clea…");

@@ -52,11 +52,12 @@ class Ends {
     return {fds[0], fds[1]};
   }
 
-  /// One that passes text on unchanged.
+  /// One that passes text on unchanged, although it looks at each character as terminals in daily use do.
   static Ends terminal(int columns) {
     int master = -1, slave = -1;
     termios settings{};
     ::cfmakeraw(&settings);
+    settings.c_oflag = OPOST;
     const winsize size = window(columns);
     REQUIRE(::openpty(&master, &slave, nullptr, &settings, &size) == 0);
     return {master, slave};
