@@ -12,7 +12,7 @@ prepare_packages() {
 This script installs what it needs on Debian 12 and its relatives only. On other systems please install
 g++ 12 or later, CMake 3.25 or later, Ninja, pkg-config, oneTBB 2021, RapidJSON, xxHash and Catch2 2.13
 with their headers (Debian calls them: $*), and then run
-    cmake --workflow --preset dev
+    cmake --workflow --preset release
 EOT
     return 1
   fi
