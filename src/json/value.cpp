@@ -30,7 +30,9 @@ T nearest(std::string_view number, const char* type) {
   if (std::from_chars(number.data(), number.data() + number.size(), value).ec == std::errc()) return value;
   // Both an overflow and an underflow are out of range to from_chars.
   const std::optional<json::Decimal> decimal = json::to_decimal(number);
-  if (!decimal || decimal->scale > 0) throw JsonError("is " + shortened(number) + ", too large for a " + type);
+  const bool small =
+      decimal ? decimal->scale <= 0 : number.find("e-") != number.npos || number.find("E-") != number.npos;
+  if (!small) throw JsonError("is " + shortened(number) + ", too large for a " + type);
   return std::copysign(T{0}, number.starts_with('-') ? T{-1} : T{1});
 }
 
