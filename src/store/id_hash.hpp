@@ -10,7 +10,7 @@
 
 namespace pararun::store {
 
-/// Never all zero, and the lowest bit of `low` is 0: `SeenSet` keeps its own marks in these places.
+/// `high` is never 0, nor is the lowest bit of `low` ever 1: `SeenSet` keeps marks of its own in these places.
 struct IdHash {
   std::uint64_t high = 0;
   std::uint64_t low = 0;

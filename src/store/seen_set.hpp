@@ -1,5 +1,5 @@
 /// The set of ids that need not run again: those an earlier run settled and those this run has met. It holds
-/// the hashes alone, 16 bytes each, in 256 tables chosen by the top bits of a hash. Each table grows on its
+/// the hashes alone, 16 bytes each, in 32 tables chosen by the top bits of a hash. Each table grows on its
 /// own, so that growing never needs more than a small part of the memory a second time.
 #pragma once
 
@@ -18,10 +18,10 @@ class TableMemory {
  public:
   virtual ~TableMemory() = default;
 
-  /// `bytes` of zeros, aligned to 16. Throws `std::bad_alloc`.
-  virtual void* allocate_zeroed(std::size_t bytes);
+  /// As `std::realloc`, but that it throws `std::bad_alloc`; null and 0 stand for a first block.
+  virtual void* enlarge(void* memory, std::size_t bytes, std::size_t larger);
 
-  /// Takes back what `allocate_zeroed` gave for the same number of bytes.
+  /// Takes back a block of `bytes`.
   virtual void release(void* memory, std::size_t bytes) noexcept;
 };
 
@@ -61,14 +61,25 @@ class SeenSet {
   std::size_t memory_bytes() const noexcept;
 
  private:
+  /// Its entries are in ascending order with gaps between them, each at its home or behind it without a gap
+  /// in between.
   struct Table {
     IdHash* slots = nullptr;
-    std::uint32_t capacity = 0;
+    std::uint32_t count = 0;
+    std::uint32_t homes = 0;
     std::uint32_t used = 0;
+    std::uint32_t limit = 0;  ///< on `used`
+
+    void prefetch(const IdHash& hash) const noexcept;
+    IdHash* find(const IdHash& hash) const noexcept;
+    void note_full_tail() noexcept;
   };
 
-  static constexpr std::size_t kTables = 256;
+  static constexpr std::size_t kTables = 32;
 
+  Table& table_of(const IdHash& hash) noexcept;
+  Found insert_one(Table& table, const IdHash& hash, std::uint64_t mark);
+  std::uint64_t load_table(Table& table, std::span<const IdHash> hashes);
   void grow(Table& table);
 
   TableMemory& memory_;

@@ -1,0 +1,231 @@
+#include "store/seen_set.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+namespace pararun::store {
+namespace {
+
+// From here on a table has pages of its own: what it outgrows goes back to the system at once, where a heap
+// would keep holes of a size that nobody asks for again.
+constexpr std::size_t kOwnPages = std::size_t{64} << 10;
+constexpr std::size_t kPage = 4096;
+
+// From here on its pages are huge ones, where the system has such: finding an id then costs half as much.
+constexpr std::size_t kOwnHugePages = std::size_t{4} << 20;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+constexpr std::uint32_t kFirstCount = 8;
+// How many hashes ahead memory is asked for: what one core can have under way at once.
+constexpr std::size_t kAhead = 16;
+
+constexpr std::uint64_t kThisRun = 1;
+
+bool is_empty(const IdHash& slot) noexcept { return slot.high == 0; }
+
+bool holds(const IdHash& slot, const IdHash& hash) noexcept {
+  return slot.high == hash.high && (slot.low & ~kThisRun) == hash.low;
+}
+
+bool comes_before(const IdHash& slot, const IdHash& hash) noexcept {
+  return slot.high < hash.high || (slot.high == hash.high && (slot.low & ~kThisRun) < hash.low);
+}
+
+std::size_t table_index(const IdHash& hash) noexcept { return hash.high >> 59; }
+
+// Grows with the hash at any number of homes, which keeps a table in order.
+std::uint32_t home_of(const IdHash& hash, std::uint32_t homes) noexcept {
+  const std::uint64_t fraction = (hash.high >> 27) & 0xffffffffU;
+  return static_cast<std::uint32_t>((fraction * homes) >> 32);
+}
+
+// The slots behind the last home take what is pushed past it, so that nothing ever wraps around. Never fewer in
+// a larger table.
+std::uint32_t tail_of(std::uint32_t count) noexcept { return std::min(count / 4, std::uint32_t{32}); }
+
+std::uint32_t next_count(std::uint32_t count) {
+  if (count == 0) return kFirstCount;
+  const std::uint64_t larger = std::uint64_t{count} + count / 2;
+  if (larger > std::numeric_limits<std::uint32_t>::max()) throw std::bad_alloc();
+  const std::size_t bytes = larger * sizeof(IdHash);
+  const std::size_t unit = bytes < kOwnPages ? sizeof(IdHash) : bytes < kOwnHugePages ? kPage : kHugePage;
+  return static_cast<std::uint32_t>((bytes - bytes % unit) / sizeof(IdHash));
+}
+
+// Kernels before 6.7 begin a mapping anywhere, and huge pages only at their own multiples.
+void* map_pages(std::size_t bytes) {
+  const std::size_t spare = bytes < kOwnHugePages ? 0 : kHugePage;
+  void* const mapping = ::mmap(nullptr, bytes + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapping == MAP_FAILED) throw std::bad_alloc();
+  if (spare == 0) return mapping;
+  char* const begin = static_cast<char*>(mapping);
+  const std::size_t before = -reinterpret_cast<std::uintptr_t>(begin) % kHugePage;
+  if (before != 0) ::munmap(begin, before);
+  if (before != spare) ::munmap(begin + before + bytes, spare - before);
+  ::madvise(begin + before, bytes, MADV_HUGEPAGE);
+  return begin + before;
+}
+
+TableMemory& system_memory() {
+  static TableMemory memory;
+  return memory;
+}
+
+}  // namespace
+
+void* TableMemory::enlarge(void* memory, std::size_t bytes, std::size_t larger) {
+  if (larger < kOwnPages) {
+    void* const enlarged = std::realloc(memory, larger);
+    if (enlarged == nullptr) throw std::bad_alloc();
+    return enlarged;
+  }
+  // Pages that move stay as small as they are.
+  if (bytes >= kOwnPages && larger < kOwnHugePages) {
+    void* const moved = ::mremap(memory, bytes, larger, MREMAP_MAYMOVE);
+    if (moved == MAP_FAILED) throw std::bad_alloc();
+    return moved;
+  }
+  void* const pages = map_pages(larger);
+  if (memory != nullptr) {
+    std::memcpy(pages, memory, bytes);
+    release(memory, bytes);
+  }
+  return pages;
+}
+
+void TableMemory::release(void* memory, std::size_t bytes) noexcept {
+  if (bytes < kOwnPages) {
+    std::free(memory);
+  } else {
+    ::munmap(memory, bytes);
+  }
+}
+
+SeenSet::SeenSet() : SeenSet(system_memory()) {}
+
+SeenSet::SeenSet(TableMemory& memory) : memory_(memory) {}
+
+SeenSet::~SeenSet() {
+  for (const Table& table : tables_) {
+    if (table.slots != nullptr) memory_.release(table.slots, table.count * sizeof(IdHash));
+  }
+}
+
+SeenSet::Table& SeenSet::table_of(const IdHash& hash) noexcept { return tables_[table_index(hash)]; }
+
+void SeenSet::insert(std::span<const IdHash> hashes, std::span<Found> found) {
+  for (const IdHash& hash : hashes.first(std::min(hashes.size(), kAhead))) table_of(hash).prefetch(hash);
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    if (i + kAhead < hashes.size()) table_of(hashes[i + kAhead]).prefetch(hashes[i + kAhead]);
+    found[i] = insert_one(table_of(hashes[i]), hashes[i], kThisRun);
+  }
+}
+
+std::uint64_t SeenSet::load(std::span<const IdHash> hashes) {
+  if (hashes.empty()) return 0;
+  std::array<std::size_t, kTables> ends{};
+  for (const IdHash& hash : hashes) ++ends[table_index(hash)];
+  std::partial_sum(ends.begin(), ends.end(), ends.begin());
+  std::vector<IdHash> grouped(hashes.size());
+  std::array<std::size_t, kTables> begins = ends;
+  for (const IdHash& hash : hashes) grouped[--begins[table_index(hash)]] = hash;
+
+  // Threads begin at different tables, so that they do not queue for the same locks.
+  const std::size_t first = table_index(hashes.front());
+  std::uint64_t fresh = 0;
+  for (std::size_t i = 0; i < kTables; ++i) {
+    const std::size_t index = (first + i) % kTables;
+    const std::size_t count = ends[index] - begins[index];
+    if (count == 0) continue;
+    const std::lock_guard lock(locks_[index]);
+    fresh += load_table(tables_[index], std::span(grouped).subspan(begins[index], count));
+  }
+  return fresh;
+}
+
+std::uint64_t SeenSet::load_table(Table& table, std::span<const IdHash> hashes) {
+  const std::uint32_t used_before = table.used;
+  for (const IdHash& hash : hashes.first(std::min(hashes.size(), kAhead))) table.prefetch(hash);
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    if (i + kAhead < hashes.size()) table.prefetch(hashes[i + kAhead]);
+    insert_one(table, hashes[i], 0);
+  }
+  return table.used - used_before;
+}
+
+bool SeenSet::contains(IdHash hash) const noexcept {
+  const Table& table = tables_[table_index(hash)];
+  return table.count != 0 && holds(*table.find(hash), hash);
+}
+
+std::uint64_t SeenSet::size() const noexcept {
+  std::uint64_t total = 0;
+  for (const Table& table : tables_) total += table.used;
+  return total;
+}
+
+std::size_t SeenSet::memory_bytes() const noexcept {
+  std::size_t total = sizeof *this;
+  for (const Table& table : tables_) total += table.count * sizeof(IdHash);
+  return total;
+}
+
+void SeenSet::Table::prefetch(const IdHash& hash) const noexcept {
+  __builtin_prefetch(slots + home_of(hash, homes), 1);
+}
+
+IdHash* SeenSet::Table::find(const IdHash& hash) const noexcept {
+  IdHash* slot = slots + home_of(hash, homes);
+  while (!is_empty(*slot) && comes_before(*slot, hash)) ++slot;
+  return slot;
+}
+
+SeenSet::Found SeenSet::insert_one(Table& table, const IdHash& hash, std::uint64_t mark) {
+  while (table.used == table.limit) grow(table);
+  IdHash* slot = table.find(hash);
+  if (holds(*slot, hash)) return (slot->low & kThisRun) != 0 ? Found::this_run : Found::earlier_run;
+  IdHash carried{hash.high, hash.low | mark};
+  for (; !is_empty(*slot); ++slot) std::swap(carried, *slot);
+  *slot = carried;
+  ++table.used;
+  table.note_full_tail();
+  return Found::fresh;
+}
+
+// The entries move to the end of the larger table and from there to their places, first to last. None ever
+// overtakes those still to be moved: with d more homes no home moves by more than d, so no place does either.
+void SeenSet::grow(Table& table) {
+  const std::uint32_t count = next_count(table.count);
+  table.slots =
+      static_cast<IdHash*>(memory_.enlarge(table.slots, table.count * sizeof(IdHash), count * sizeof(IdHash)));
+  IdHash* const slots = table.slots;
+  const std::uint32_t shift = count - table.count;
+  std::copy_backward(slots, slots + table.count, slots + count);
+  std::fill_n(slots, shift, IdHash{});
+  table.count = count;
+  table.homes = count - tail_of(count);
+  table.limit = count - count / 4;
+
+  std::uint32_t next = 0;
+  for (std::uint32_t from = shift; from < count; ++from) {
+    const IdHash entry = std::exchange(slots[from], IdHash{});
+    const std::uint32_t place = std::max(next, home_of(entry, table.homes));
+    slots[place] = entry;
+    next = is_empty(entry) ? next : place + 1;
+  }
+  table.note_full_tail();
+}
+
+void SeenSet::Table::note_full_tail() noexcept {
+  if (!is_empty(slots[count - 2])) limit = used;
+}
+
+}  // namespace pararun::store
