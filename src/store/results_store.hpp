@@ -33,7 +33,7 @@ struct Settled {
 
 /// The fields that share a name with one of `Options` mean the same.
 struct StoreOptions {
-  std::filesystem::path path;  ///< of the results file; the failures file is `failures_path(path)`
+  std::filesystem::path path{};  ///< of the results file; the failures file is `failures_path(path)`
   std::string key_field = "id";
   Durability durability = Durability::process;
   std::chrono::milliseconds flush_interval{50};
