@@ -1,5 +1,8 @@
 /// What progress says: text that is safe on a terminal, lines of every width, the rate.
-#include <clocale>
+#include "progress/render.hpp"
+
+#include <locale.h>
+
 #include <cmath>
 #include <cstdint>
 #include <cwchar>
@@ -8,12 +11,10 @@
 #include <catch2/catch.hpp>
 
 #include "progress/rate.hpp"
-#include "progress/render.hpp"
 #include "progress/text.hpp"
 
 namespace {
 
-using namespace std::chrono_literals;
 using pararun::ProgressState;
 using namespace pararun::progress;
 using Seconds = std::chrono::duration<double>;

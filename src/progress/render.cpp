@@ -117,7 +117,7 @@ struct Layout {
   std::optional<std::string> right;
 };
 
-std::string prefix(std::string description) { return description.empty() ? description : description + ": "; }
+std::string prefix(const std::string& description) { return description.empty() ? "" : description + ": "; }
 
 }  // namespace
 
