@@ -24,22 +24,26 @@ struct LoadResult {
 };
 
 inline constexpr std::size_t kMaxDamage = 100;
-inline constexpr std::size_t kLoadChunk = std::size_t{256} << 10;
+
+/// For tests to make small.
+struct LoadLimits {
+  std::size_t chunk_bytes = std::size_t{256} << 10;     ///< read at once by a thread
+  std::uint64_t longest_line = std::uint64_t{1} << 30;  ///< a longer one is damaged, and never in memory
+};
 
 /// Reads the lines in the first `size` bytes of `fd` and loads their ids into `set`. What follows the last
 /// newline before `size` is ignored, and so is a byte-order mark at the very beginning. The result does not
-/// depend on `threads`, of which there may be fewer: small files are read by the caller alone. Holds a
-/// `chunk_bytes` buffer and some hashes for each thread, and a line that is longer than a chunk once.
+/// depend on `threads`, of which there may be fewer: small files are read by the caller alone. Holds a chunk
+/// and as much again in hashes for each thread, and of all the lines longer than a chunk one at a time.
 ///
 /// Throws `StoreError`, which names `path_for_errors`, where reading fails or the file is shorter than `size`;
 /// the set then holds some of the ids.
 LoadResult load_ids(int fd, std::uint64_t size, const std::string& key_field, const IdHasher& hasher, SeenSet& set,
-                    unsigned threads, const std::filesystem::path& path_for_errors,
-                    std::size_t chunk_bytes = kLoadChunk);
+                    unsigned threads, const std::filesystem::path& path_for_errors, LoadLimits limits = {});
 
 /// The offset just after the last newline in the first `size` bytes of `fd`; 0 if there is none. Throws as
 /// `load_ids` does.
 std::uint64_t end_of_last_line(int fd, std::uint64_t size, const std::filesystem::path& path_for_errors,
-                               std::size_t chunk_bytes = kLoadChunk);
+                               LoadLimits limits = {});
 
 }  // namespace pararun::store

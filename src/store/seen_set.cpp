@@ -19,11 +19,12 @@ namespace {
 constexpr std::size_t kOwnPages = std::size_t{64} << 10;
 constexpr std::size_t kPage = 4096;
 
-// From here on its pages are huge ones, where the system has such: finding an id then costs half as much.
+// From here on its pages are huge ones, where the system has such: an id is then found a third sooner.
 constexpr std::size_t kOwnHugePages = std::size_t{4} << 20;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 constexpr std::uint32_t kFirstCount = 8;
+
 // How many hashes ahead memory is asked for: what one core can have under way at once.
 constexpr std::size_t kAhead = 16;
 
