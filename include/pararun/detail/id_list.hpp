@@ -35,31 +35,31 @@ class IdList {
   }
 
   void add(IdKind kind, std::string_view text) {
+    const std::size_t begin = bytes_.size();
     bytes_.append(text);
-    ends_.push_back({bytes_.size(), kind});
+    places_.push_back({begin, text.size(), kind});
   }
 
-  std::size_t size() const noexcept { return ends_.size(); }
-  std::size_t bytes() const noexcept { return bytes_.size(); }
+  std::size_t size() const noexcept { return places_.size(); }
 
   IdView operator[](std::size_t index) const noexcept {
-    const std::size_t begin = index == 0 ? 0 : ends_[index - 1].offset;
-    const End& end = ends_[index];
-    return {end.kind, std::string_view(bytes_).substr(begin, end.offset - begin)};
+    const Place& place = places_[index];
+    return {place.kind, std::string_view(bytes_).substr(place.begin, place.length)};
   }
 
   void clear() noexcept {
     bytes_.clear();
-    ends_.clear();
+    places_.clear();
   }
 
  private:
-  struct End {
-    std::size_t offset;
+  struct Place {
+    std::size_t begin;
+    std::size_t length;
     IdKind kind;
   };
   std::string bytes_;
-  std::vector<End> ends_;
+  std::vector<Place> places_;
 };
 
 }  // namespace pararun::detail

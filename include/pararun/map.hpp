@@ -1,0 +1,47 @@
+/// Start here. `map` runs a function on a stream of items, in parallel, and keeps every result in a file:
+///
+///     pr::Report report = pr::map(
+///         [](const std::string& file) { return pr::object("status", "done", "bytes", size_of(file)); },
+///         files, {.n_workers = 4, .cache_path = "results.jsonl"});
+///     return report.exit_code();
+///
+/// Run it, kill it, run it again: items whose results are in the file are not run again.
+#pragma once
+
+#include <utility>
+
+#include <pararun/detail/map_work.hpp>
+#include <pararun/options.hpp>
+#include <pararun/report.hpp>
+
+namespace pararun {
+
+/// Runs `fn` on every item and returns what became of them. Returns, or throws, only once everything that was
+/// in flight is finished and written.
+///
+/// `fn` takes `Item` or `const Item&`, or the elements of a tuple-like item; a `std::stop_token` may follow,
+/// which is requested at the item's timeout and at a forced stop. It is called by `n_workers` threads at once,
+/// one of them the caller's, and may use oneTBB itself. What it returns is written as JSON (`json_writer.hpp`);
+/// what it throws is that item's failure and ends nothing else. With `retries`, every attempt is given the
+/// original item. A function that wants to own an item that cannot be copied is given it, and has one attempt.
+///
+/// `items` is any input range (the elements of a container are not copied), a callable that returns
+/// `std::optional<Item>`, or one of the sources in `source.hpp`. It is read by one thread at a time, not always
+/// the same, and only as fast as there is room: about `2 * n_workers` items are alive at once. Ids: `key.hpp`.
+///
+/// With a `cache_path`: an item is run at least once, its success is recorded once. A result is counted only
+/// when it is as safe as `Options::durability` asks. One job at a time can have the file.
+///
+/// Throws `OptionsError`, `CacheLocked`, `CacheDamaged` or `StoreError`, and what `items` or `on_progress`
+/// threw; never what `fn` threw. Several jobs may run side by side in one process, also one inside an item of
+/// another.
+template <class F, class Items>
+Report map(F&& fn, Items&& items, const Options& options = {}) {
+  return detail::with_key(std::forward<Items>(items), [&]<class Inner, class Key>(Inner&& inner, Key key) {
+    detail::MapWork<std::remove_reference_t<F>, Inner, Key> work(fn, std::forward<Inner>(inner), std::move(key),
+                                                                 options);
+    return detail::run_job(work, options);
+  });
+}
+
+}  // namespace pararun

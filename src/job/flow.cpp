@@ -1,0 +1,108 @@
+#include "job/flow.hpp"
+
+#include <algorithm>
+
+namespace pararun::job {
+
+Flow::Flow(const Settings& settings, const Stopping& stopping)
+    : max_tokens_(settings.max_tokens), retries_(settings.options.retries > 0), stopping_(stopping) {}
+
+Flow::Next Flow::next(std::size_t most, Piece& piece) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (take_due_locked(most, piece)) return Next::piece;
+    if (open_ && !stopping_.draining()) {
+      if (live_ + ready_.size() + waiting_.size() < max_tokens_) {
+        pulling_ = true;
+        return Next::pull;
+      }
+    } else if (waiting_.empty() && divisible_live_ == 0) {
+      return Next::end;
+    }
+    if (waiting_.empty()) {
+      changed_.wait(lock);
+    } else {
+      changed_.wait_until(lock, waiting_.top().due);
+    }
+  }
+}
+
+void Flow::pulled(const Piece& piece, bool more) {
+  const std::lock_guard lock(mutex_);
+  pulling_ = false;
+  open_ = open_ && more;
+  if (piece.size() > 0) {
+    ++live_;
+    divisible_live_ += divisible(piece);
+  }
+}
+
+bool Flow::take_due(Piece& piece) {
+  const std::lock_guard lock(mutex_);
+  return take_due_locked(1, piece);
+}
+
+bool Flow::take_due_locked(std::size_t most, Piece& piece) {
+  if (!ready_.empty()) {
+    Piece& front = ready_.front();
+    piece = front;
+    piece.end = front.begin + static_cast<std::uint32_t>(std::min<std::size_t>(most, front.size()));
+    front.begin = piece.end;
+    if (front.size() == 0) ready_.pop_front();
+  } else if (!waiting_.empty() && (stopping_.draining() || waiting_.top().due <= Clock::now())) {
+    piece = waiting_.top();
+    waiting_.pop();
+  } else {
+    return false;
+  }
+  ++live_;
+  divisible_live_ += divisible(piece);
+  return true;
+}
+
+std::optional<Clock::time_point> Flow::help_wanted() const {
+  const std::lock_guard lock(mutex_);
+  if (!pulling_) return std::nullopt;
+  if (!ready_.empty()) return Clock::time_point::min();
+  if (waiting_.empty()) return std::nullopt;
+  return waiting_.top().due;
+}
+
+void Flow::give_back(const Piece& piece) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (piece.attempts > 0) {
+      waiting_.push(piece);
+    } else {
+      ready_.push_back(piece);
+    }
+  }
+  changed_.notify_all();
+}
+
+detail::Block* Flow::settle(const Piece& piece, std::size_t count, bool done) {
+  detail::Block* empty = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (done) {
+      --live_;
+      divisible_live_ -= divisible(piece);
+    }
+    if (count > 0 && (piece.block->unsettled -= count) == 0) empty = piece.block;
+  }
+  if (done) changed_.notify_all();
+  return empty;
+}
+
+bool Flow::input_ended() const {
+  const std::lock_guard lock(mutex_);
+  return !open_;
+}
+
+void Flow::wake() {
+  // Taking the mutex keeps a waiter that has just looked from missing this.
+  { const std::lock_guard lock(mutex_); }
+  changed_.notify_all();
+}
+
+}  // namespace pararun::job

@@ -1,0 +1,81 @@
+/// Decides what enters the pipeline next: a piece that has come back, because its items had to wait for another
+/// attempt or for a free worker, or new items from the input. A piece that waits counts against the tokens, so
+/// memory stays bounded, but it holds no worker.
+///
+/// (`tbb::task::suspend` would do the same inside oneTBB. It switches stacks without telling the sanitizers,
+/// which then crash or cry wolf; so waiting happens here, outside of any task.)
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <queue>
+#include <vector>
+
+#include "job/stopping.hpp"
+#include "job/token.hpp"
+
+namespace pararun::job {
+
+class Flow {
+ public:
+  enum class Next {
+    piece,  ///< one has been handed out
+    pull,   ///< the caller may pull new items; it must call `pulled` then
+    end,    ///< nothing is left and nothing can come back
+  };
+
+  Flow(const Settings& settings, const Stopping& stopping);
+
+  /// For the input filter. Waits while everything there is waits. A handed-out piece has at most `most` items.
+  Next next(std::size_t most, Piece& piece);
+
+  /// The end of a pull. `piece` is empty if it brought nothing to run; `more` says whether the input goes on.
+  void pulled(const Piece& piece, bool more);
+
+  /// For a helper, while the input filter waits inside of the input: a piece that is due, if any.
+  bool take_due(Piece& piece);
+
+  /// Since when a piece has waited for a helper, or until when it will; nothing if none needs one.
+  std::optional<Clock::time_point> help_wanted() const;
+
+  /// Takes back a part of a live piece, to be run at once by anybody, or at its `due`.
+  void give_back(const Piece& piece);
+
+  /// `count` items of a live piece have their verdicts; `done` if the piece leaves the pipeline. Returns the
+  /// block once all of its items have.
+  detail::Block* settle(const Piece& piece, std::size_t count, bool done);
+
+  /// Looks again at `Stopping`.
+  void wake();
+
+  /// Whether the input came to its end, by itself.
+  bool input_ended() const;
+
+ private:
+  struct Later {
+    bool operator()(const Piece& a, const Piece& b) const noexcept { return a.due > b.due; }
+  };
+
+  /// Whether a live piece may come back, in part.
+  bool divisible(const Piece& piece) const noexcept { return retries_ || piece.size() > 1; }
+  bool take_due_locked(std::size_t most, Piece& piece);
+
+  const std::size_t max_tokens_;
+  const bool retries_;
+  const Stopping& stopping_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Piece> ready_;
+  std::priority_queue<Piece, std::vector<Piece>, Later> waiting_;
+  std::size_t live_ = 0;            // pieces in the pipeline
+  std::size_t divisible_live_ = 0;  // those of them that may come back
+  bool open_ = true;                // the input may have more
+  bool pulling_ = false;            // the input filter is inside of the input
+};
+
+}  // namespace pararun::job

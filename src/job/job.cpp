@@ -1,0 +1,165 @@
+#include <pararun/detail/job.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <stop_token>
+#include <system_error>
+#include <utility>
+
+#include <pararun/error.hpp>
+
+#include "job/input.hpp"
+#include "job/output.hpp"
+#include "job/pipeline.hpp"
+#include "job/runner.hpp"
+#include "job/settings.hpp"
+#include "job/shared.hpp"
+#include "job/token_pool.hpp"
+#include "job/watch.hpp"
+#include "posix/cpus.hpp"
+#include "progress/display.hpp"
+#include "store/results_store.hpp"
+
+namespace pararun::job {
+namespace {
+
+class Job final : public Stages {
+ public:
+  Job(detail::Work& work, const Options& options)
+      : started_(Clock::now()),
+        options_(options),
+        settings_(check(options, work.traits())),
+        shared_(settings_),
+        input_(work, shared_),
+        runner_(work, shared_),
+        output_(shared_) {
+    work.stop_pulling_when([this] { return shared_.stopping.draining(); });
+  }
+
+  Report run() {
+    open_store();
+    progress::Display display(
+        {.mode = options_.progress, .on_progress = options_.on_progress}, [this] { return state(); },
+        [this](std::exception_ptr error) { shared_.fail(std::move(error)); });
+    run_pipeline();
+    if (store_) store_->finish();
+    display.finish();
+    if (shared_.error) std::rethrow_exception(shared_.error);
+    return report();
+  }
+
+  Token* input() noexcept override {
+    Piece piece;
+    std::chrono::nanoseconds pulled_in{0};
+    if (!input_.next(piece, pulled_in)) return nullptr;
+    return &token_for(piece, pulled_in);
+  }
+
+  void work(Token& token) noexcept override { runner_.run(token); }
+
+  void output(Token& token) noexcept override {
+    try {
+      input_.recycle(output_.accept(token));
+    } catch (...) {
+      shared_.fail(std::current_exception());
+    }
+    tokens_.give_back(token);
+  }
+
+  Token* due() noexcept override {
+    Piece piece;
+    if (!shared_.flow.take_due(piece)) return nullptr;
+    return &token_for(piece, std::chrono::nanoseconds(0));
+  }
+
+ private:
+  void open_store() {
+    if (!settings_.stores()) return;
+    const auto threads = static_cast<unsigned>(std::max(settings_.n_workers, posix::usable_cpus()));
+    store_.emplace(store::StoreOptions{.path = options_.cache_path,
+                                       .key_field = options_.key_field,
+                                       .durability = options_.durability,
+                                       .flush_interval = options_.flush_interval,
+                                       .strict = options_.strict,
+                                       .retry_failed = options_.retry_failed,
+                                       .threads = std::min(threads, 64U)},
+                   [this](store::Settled settled) {
+                     shared_.counters.succeeded += settled.succeeded;
+                     shared_.counters.failed += settled.failed;
+                   });
+    shared_.store = &*store_;
+  }
+
+  void run_pipeline() {
+    const std::stop_callback stop(options_.stop, [this] { shared_.stopping.drain(StopReason::stop_requested); });
+    Pipeline pipeline(settings_.n_workers);
+    const Watch watch(
+        {.shared = shared_, .runner = runner_, .output = output_, .tokens = tokens_, .pipeline = pipeline});
+    pipeline.run(settings_.max_tokens, *this);
+  }
+
+  Token& token_for(const Piece& piece, std::chrono::nanoseconds pulled_in) {
+    Token& token = tokens_.take();
+    token.piece = piece;
+    token.pulled_in = pulled_in;
+    return token;
+  }
+
+  ProgressState state() const {
+    const Counters& counters = shared_.counters;
+    ProgressState state;
+    state.description = progress::describe(options_.cache_path);
+    state.total = options_.total ? options_.total : settings_.traits.size;
+    // What is settled first, so that no snapshot shows more of it than was seen.
+    state.succeeded = counters.succeeded;
+    state.failed = counters.failed;
+    state.skipped = counters.skipped;
+    state.duplicates = counters.duplicates;
+    state.seen = counters.seen;
+    state.elapsed = Clock::now() - started_;
+    return state;
+  }
+
+  Report report() const {
+    const Counters& counters = shared_.counters;
+    Report report;
+    report.seen = counters.seen;
+    report.skipped = counters.skipped;
+    report.skipped_failed = counters.skipped_failed;
+    report.duplicates = counters.duplicates;
+    report.succeeded = counters.succeeded;
+    report.failed = counters.failed;
+    report.unfinished = counters.unfinished;
+    report.stopped = stop_reason();
+    report.elapsed = Clock::now() - started_;
+    if (store_) report.recovery = store_->recovery();
+    return report;
+  }
+
+  /// A stop that found nothing left to stop was none.
+  StopReason stop_reason() const {
+    const StopReason reason = shared_.stopping.reason();
+    if (reason == StopReason::too_many_failures) return reason;
+    const bool nothing_left = shared_.flow.input_ended() && shared_.counters.unfinished == 0;
+    return nothing_left ? StopReason::finished : reason;
+  }
+
+  const Clock::time_point started_;
+  const Options& options_;
+  const Settings settings_;
+  Shared shared_;
+  Input input_;
+  Runner runner_;
+  Output output_;
+  TokenPool tokens_;
+  std::optional<store::ResultsStore> store_;
+};
+
+}  // namespace
+}  // namespace pararun::job
+
+namespace pararun::detail {
+
+Report run_job(Work& work, const Options& options) { return job::Job(work, options).run(); }
+
+}  // namespace pararun::detail

@@ -1,0 +1,56 @@
+/// The lines of the two files. See `store/FORMAT.md`.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <pararun/detail/id_list.hpp>
+#include <pararun/json_writer.hpp>
+
+namespace pararun::job {
+
+/// Why an item has no result.
+struct Failure {
+  const char* kind = "exception";
+  std::string type;
+  std::string message;
+  std::string details;  ///< JSON; empty: none
+};
+
+/// The exception in flight, to be called in a `catch`.
+Failure current_failure();
+
+/// Writes lines. Thread-safe: it only holds what never changes.
+class LineFormat {
+ public:
+  explicit LineFormat(std::string_view key_field);
+
+  /// Starts a result line in `line`, which is cleared, and lets `result` write behind it. False if the id is no
+  /// UTF-8. Without an id the line is never written anywhere; the result is still checked.
+  bool begin_result(std::string& line, JsonWriter& result, std::optional<detail::IdView> id) const;
+
+  /// Ends the line, with its newline, once the result has been written (`has_result`) or there is none.
+  /// Throws `BadResult` where it is not one value, or holds another id.
+  void end_result(std::string& line, const JsonWriter& result, bool has_result) const;
+
+  struct FailureFacts {
+    std::optional<detail::IdView> id;
+    std::uint64_t index;     ///< told where there is no id
+    std::string_view where;  ///< likewise
+    unsigned attempts;
+    std::chrono::nanoseconds took;
+    std::chrono::system_clock::time_point at;
+  };
+
+  /// Replaces `line` by a failure line, with its newline.
+  void write_failure(std::string& line, const Failure& failure, const FailureFacts& facts) const;
+
+ private:
+  std::string key_field_;
+  std::string opening_;  // `{"id":`
+};
+
+}  // namespace pararun::job

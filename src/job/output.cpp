@@ -1,0 +1,50 @@
+#include "job/output.hpp"
+
+#include <utility>
+
+namespace pararun::job {
+
+detail::Block* Output::accept(Token& token) {
+  const std::uint32_t count = token.end - token.piece.begin;
+  const bool in_order = shared_.settings.options.order == Order::input;
+  if (in_order && count > 0) {
+    accept_in_order(token, count);
+  } else {
+    hand_over(token.lines, token.failure_lines, token.settled);
+  }
+  token.lines.clear();
+  token.failure_lines.clear();
+  token.settled = {};
+  // What is held back keeps its token, so that a slow item cannot make the lines behind it pile up.
+  return shared_.flow.settle(token.piece, count, !in_order || count == 0);
+}
+
+void Output::hand_over(std::string_view lines, std::string_view failure_lines, store::Settled settled) {
+  if (settled == store::Settled{}) return;
+  if (shared_.store != nullptr) {
+    shared_.store->append(lines, failure_lines, settled);
+    if (shared_.store->failed()) shared_.stopping.drain_for_error();
+  } else {
+    shared_.counters.succeeded += settled.succeeded;
+    shared_.counters.failed += settled.failed;
+  }
+}
+
+void Output::accept_in_order(Token& token, std::uint32_t count) {
+  const std::lock_guard lock(mutex_);
+  held_.emplace(token.piece.block->first_sequence + token.piece.begin,
+                Held{.piece = token.piece,
+                     .count = count,
+                     .lines = std::move(token.lines),
+                     .failure_lines = std::move(token.failure_lines),
+                     .settled = token.settled});
+  while (!held_.empty() && held_.begin()->first == next_) {
+    const Held& turn = held_.begin()->second;
+    hand_over(turn.lines, turn.failure_lines, turn.settled);
+    next_ += turn.count;
+    shared_.flow.settle(turn.piece, 0, true);
+    held_.erase(held_.begin());
+  }
+}
+
+}  // namespace pararun::job

@@ -1,0 +1,41 @@
+/// The output filter's work: hands finished lines to the store, in the order that was asked for.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "job/shared.hpp"
+#include "job/token.hpp"
+
+namespace pararun::job {
+
+class Output {
+ public:
+  explicit Output(Shared& shared) : shared_(shared) {}
+
+  /// Takes what a token brings, which may then be used again. Returns the block if all of it is settled.
+  /// Any thread.
+  detail::Block* accept(Token& token);
+
+  /// Lines on their way to the file: of a token, or freed from one. Any thread.
+  void hand_over(std::string_view lines, std::string_view failure_lines, store::Settled settled);
+
+ private:
+  struct Held {
+    Piece piece;
+    std::uint32_t count;
+    std::string lines, failure_lines;
+    store::Settled settled;
+  };
+
+  void accept_in_order(Token& token, std::uint32_t count);
+
+  Shared& shared_;
+  std::mutex mutex_;
+  std::map<std::uint64_t, Held> held_;  // by position; guarded by mutex_
+  std::uint64_t next_ = 0;              // the position whose turn it is; guarded by mutex_
+};
+
+}  // namespace pararun::job

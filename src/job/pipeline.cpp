@@ -1,0 +1,88 @@
+#include "job/pipeline.hpp"
+
+#include <oneapi/tbb/parallel_pipeline.h>
+#include <oneapi/tbb/task_arena.h>
+#include <oneapi/tbb/task_group.h>
+
+#include <atomic>
+
+#include "job/handover.hpp"
+#include "job/parallelism.hpp"
+
+namespace pararun::job {
+
+struct Pipeline::Parts {
+  explicit Parts(std::size_t n_workers) : parallelism(n_workers), arena(static_cast<int>(n_workers), 1) {}
+
+  Parallelism parallelism;
+  tbb::task_arena arena;
+  tbb::task_group helpers;
+  Stages* stages = nullptr;
+};
+
+Pipeline::Pipeline(std::size_t n_workers) : parts_(std::make_unique<Parts>(n_workers)) {}
+
+Pipeline::~Pipeline() = default;
+
+void Pipeline::run(std::size_t max_tokens, Stages& stages) {
+  parts_->stages = &stages;
+  int input_mark = 0, output_mark = 0;
+
+  const auto input = [&](tbb::flow_control& control) noexcept -> Token* {
+    take(&stages);
+    take(&input_mark);
+    Token* token = stages.input();
+    if (token == nullptr) {
+      control.stop();
+    } else {
+      give(token);
+    }
+    give(&input_mark);
+    return token;
+  };
+  const auto work = [&](Token* token) noexcept -> Token* {
+    take(token);
+    // A user's nested parallelism shall wait for its own tasks alone, not run other items meanwhile.
+    tbb::this_task_arena::isolate([&] { stages.work(*token); });
+    give(token);
+    return token;
+  };
+  const auto output = [&](Token* token) noexcept {
+    take(token);
+    take(&output_mark);
+    stages.output(*token);
+    give(&output_mark);
+    give(&stages);
+  };
+
+  give(&stages);
+  parts_->arena.execute([&] {
+    // Of its own, so that cancelling what surrounds the job does not lose its results.
+    tbb::task_group_context context(tbb::task_group_context::isolated);
+    // The flow keeps to `max_tokens` itself. One token more than it ever gives out means that the input filter
+    // always stands ready, and that a thread which enters it, and may wait there, has no other task of the
+    // pipeline left in its queue: a finished token that found the output busy would be stranded by that.
+    tbb::parallel_pipeline(max_tokens + 1,
+                           tbb::make_filter<void, Token*>(tbb::filter_mode::serial_in_order, input) &
+                               tbb::make_filter<Token*, Token*>(tbb::filter_mode::parallel, work) &
+                               tbb::make_filter<Token*, void>(tbb::filter_mode::serial_out_of_order, output),
+                           context);
+    parts_->helpers.wait();
+  });
+  take(&stages);
+}
+
+void Pipeline::help() {
+  give(parts_->stages);
+  parts_->arena.enqueue(parts_->helpers.defer([this] {
+    Stages& stages = *parts_->stages;
+    take(&stages);
+    while (Token* token = stages.due()) {
+      tbb::this_task_arena::isolate([&] { stages.work(*token); });
+      stages.output(*token);
+    }
+    give(&stages);
+  }));
+}
+
+}  // namespace pararun::job

@@ -1,0 +1,252 @@
+#include "job/runner.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include <pararun/error.hpp>
+
+#include "json/text.hpp"
+
+namespace pararun::job {
+namespace {
+
+using detail::Block;
+
+std::optional<detail::IdView> id_of(const Block& block, std::uint32_t slot) {
+  const std::uint32_t id = block.id_of[slot];
+  if (id == Block::kNoId) return std::nullopt;
+  return block.ids[id];
+}
+
+std::string seconds(std::chrono::nanoseconds time) {
+  std::string text;
+  JsonWriter(text).value(static_cast<double>(time.count()) / 1e9);
+  return text + " s";
+}
+
+/// Steele, Lea and Flood's SplitMix64, for jitter: a good mix of its argument.
+std::uint64_t mix(std::uint64_t x) noexcept {
+  x += 0x9e3779b97f4a7c15;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
+}
+
+}  // namespace
+
+Runner::Runner(detail::Work& work, Shared& shared)
+    : work_(work), shared_(shared), format_(shared.settings.options.key_field) {}
+
+void Runner::run(Token& token) noexcept {
+  const Clock::time_point started = Clock::now();
+  {
+    const std::lock_guard lock(token.mutex);
+    token.working = true;
+    token.next = token.piece.begin;
+    token.end = token.piece.end;
+    token.started = token.next_started = started;
+  }
+  Clock::time_point now = started;
+  try {
+    bool more = true;
+    while (more) {
+      const Clock::time_point began = now;
+      const Verdict verdict = attempt(token, began, now);
+      more = conclude(token, verdict, now);
+    }
+  } catch (...) {
+    shared_.fail(std::current_exception());
+    abandon(token);
+  }
+  if (token.piece.attempts == 0) {
+    shared_.batch.measured(token.end - token.piece.begin, now - started + token.pulled_in);
+  }
+}
+
+Runner::Verdict Runner::attempt(Token& token, Clock::time_point began, Clock::time_point& ended) {
+  Block& block = *token.piece.block;
+  const std::uint32_t slot = block.runnable[token.next];
+  const Options& options = shared_.settings.options;
+  const unsigned attempts = token.piece.attempts + 1;
+  ended = began;
+  if (shared_.stopping.forced() || (token.piece.attempts > 0 && shared_.stopping.draining())) {
+    return Verdict::unfinished;
+  }
+
+  LineFormat::FailureFacts facts{.id = id_of(block, slot),
+                                 .index = block.first_index + slot,
+                                 .where = {},
+                                 .attempts = attempts,
+                                 .took = {},
+                                 .at = {}};
+  for (const auto& [broken, why] : block.broken) {
+    if (broken != slot) continue;
+    Failure failure;
+    std::string where;
+    try {
+      std::rethrow_exception(why);
+    } catch (const BadItem& bad) {
+      failure = current_failure();
+      where = bad.where();
+    } catch (...) {
+      failure = current_failure();
+    }
+    failure.kind = "bad_item";
+    facts.where = where;
+    facts.attempts = 0;
+    return fail_item(token, failure, facts);
+  }
+  if (!format_.begin_result(token.scratch, token.result, facts.id)) {
+    std::string readable;
+    json::append_lossy_string(readable, facts.id->text);
+    facts.id.reset();
+    facts.attempts = 0;
+    return fail_item(token,
+                     {.kind = "bad_item",
+                      .type = "pararun::BadItem",
+                      .message = "the id is not valid UTF-8: " + readable,
+                      .details = {}},
+                     facts);
+  }
+
+  detail::Call call{.result = token.result, .stop = {}, .last_attempt = attempts > options.retries};
+  std::optional<RegisteredCall> registered;
+  if (shared_.settings.traits.takes_stop_token) {
+    const Clock::time_point deadline =
+        options.timeout.count() > 0 ? after(began, options.timeout) : Clock::time_point::max();
+    registered.emplace(shared_.calls, deadline);
+    call.stop = registered->token();
+    // A forced stop that came before the call was registered has not reached it.
+    if (shared_.stopping.forced()) return Verdict::unfinished;
+    if (options.timeout.count() > 0) shared_.expect(deadline);
+  }
+  std::optional<Failure> failure;
+  try {
+    work_.call(block, slot, call);
+    format_.end_result(token.scratch, token.result, call.returned);
+  } catch (...) {
+    failure = current_failure();
+    if (call.returned) failure->kind = "bad_result";
+  }
+  ended = Clock::now();
+
+  // What a function returns, or throws, once it was told to give up says nothing about its item.
+  if (registered && shared_.stopping.forced() && call.stop.stop_requested()) return Verdict::unfinished;
+  facts.took = ended - began;
+  if (options.timeout.count() > 0 && facts.took > options.timeout) {
+    failure = {.kind = "timeout",
+               .type = "pararun::TimeoutError",
+               .message = "took " + seconds(facts.took) + ", longer than the timeout of " + seconds(options.timeout),
+               .details = {}};
+  }
+  if (!failure) return Verdict::succeeded;
+  const bool final = failure->kind == std::string_view("bad_result") || call.last_attempt;
+  if (!final) return shared_.stopping.draining() ? Verdict::unfinished : Verdict::retry;
+  return fail_item(token, *failure, facts);
+}
+
+Runner::Verdict Runner::fail_item(Token& token, const Failure& failure, LineFormat::FailureFacts facts) {
+  facts.at = std::chrono::system_clock::now();
+  format_.write_failure(token.scratch, failure, facts);
+  return Verdict::failed;
+}
+
+/// Records the verdict and returns whether the token has another item to run.
+bool Runner::conclude(Token& token, Verdict verdict, Clock::time_point now) {
+  Block& block = *token.piece.block;
+  Piece rest{.block = &block};
+  Piece retry{.block = &block};
+  bool more = false;
+  std::uint32_t finished = token.next;
+  {
+    const std::lock_guard lock(token.mutex);
+    const bool keeps_lines = shared_.store != nullptr;
+    switch (verdict) {
+      case Verdict::succeeded:
+        if (keeps_lines) token.lines += token.scratch;
+        ++token.settled.succeeded;
+        break;
+      case Verdict::failed:
+        if (keeps_lines) token.failure_lines += token.scratch;
+        ++token.settled.failed;
+        break;
+      case Verdict::unfinished:
+        ++shared_.counters.unfinished;
+        break;
+      case Verdict::retry:
+        break;
+    }
+    const std::uint32_t here = token.next++;
+    const bool heavy = !shared_.batch.fixed() && now - token.started > BatchSize::kSlice;
+    if (verdict == Verdict::retry) {
+      retry.begin = here;
+      retry.end = here + 1;
+    }
+    if (verdict == Verdict::retry || heavy) {
+      rest.begin = token.next;
+      rest.end = token.end;
+      token.end = verdict == Verdict::retry ? here : token.next;
+    }
+    more = token.next < token.end;
+    token.next_started = now;
+    token.working = more;
+  }
+  if (verdict != Verdict::retry) work_.drop(block, block.runnable[finished]);
+  if (verdict == Verdict::failed) {
+    const auto failures = shared_.counters.verdicts_failed.fetch_add(1) + 1;
+    if (const auto& most = shared_.settings.options.max_failures; most && failures > *most) {
+      shared_.stopping.drain(StopReason::too_many_failures);
+    }
+  }
+  if (rest.size() > 0) shared_.flow.give_back(rest);
+  if (retry.size() > 0) {
+    retry.attempts = token.piece.attempts + 1;
+    retry.due = retry_due(block.first_index + block.runnable[retry.begin], retry.attempts, now);
+    shared_.flow.give_back(retry);
+    shared_.expect(retry.due);
+  }
+  return more;
+}
+
+/// Out of memory for bookkeeping: the job ends with that error, and what the token had left is unfinished.
+void Runner::abandon(Token& token) noexcept {
+  const std::lock_guard lock(token.mutex);
+  token.working = false;
+  shared_.counters.unfinished += token.end - token.next;
+  token.next = token.end;
+}
+
+Runner::Freed Runner::free_stuck(Token& token, Clock::time_point now) {
+  Freed freed;
+  Piece rest{.block = nullptr};
+  {
+    const std::lock_guard lock(token.mutex);
+    if (!token.working || now - token.next_started < BatchSize::kSlice) return freed;
+    // With Order::input lines wait for their turn anyway.
+    if (shared_.settings.options.order == Order::completion) {
+      freed.lines = std::exchange(token.lines, {});
+      freed.failure_lines = std::exchange(token.failure_lines, {});
+      freed.settled = std::exchange(token.settled, {});
+    }
+    if (!shared_.batch.fixed() && token.next + 1 < token.end) {
+      rest = {.block = token.piece.block, .begin = token.next + 1, .end = token.end};
+      token.end = token.next + 1;
+    }
+  }
+  if (rest.size() > 0) shared_.flow.give_back(rest);
+  return freed;
+}
+
+Clock::time_point Runner::retry_due(std::uint64_t index, unsigned attempts, Clock::time_point now) const {
+  using namespace std::chrono;
+  constexpr nanoseconds kLongest = minutes(1);
+  nanoseconds wait = std::min(shared_.settings.options.retry_delay, kLongest);
+  for (unsigned i = 1; i < attempts && wait < kLongest; ++i) wait = std::min(wait * 2, kLongest);
+  const auto half = static_cast<std::uint64_t>(wait.count() / 2);
+  const auto jitter = mix(index ^ static_cast<std::uint64_t>(now.time_since_epoch().count())) % (half + 1);
+  return after(now, wait - nanoseconds(jitter));
+}
+
+}  // namespace pararun::job

@@ -1,0 +1,43 @@
+/// The work filter's work: runs the items of a token and writes down what became of each.
+#pragma once
+
+#include <cstdint>
+
+#include <pararun/detail/job.hpp>
+
+#include "job/lines.hpp"
+#include "job/shared.hpp"
+#include "job/token.hpp"
+
+namespace pararun::job {
+
+class Runner {
+ public:
+  Runner(detail::Work& work, Shared& shared);
+
+  /// Runs the token's piece. Afterwards `token.end` says how far it came; what lies behind has been given back.
+  /// Any thread, each its own token.
+  void run(Token& token) noexcept;
+
+  /// For the watch: frees what is stuck behind a long call. Returns lines that can be appended at once.
+  struct Freed {
+    std::string lines, failure_lines;
+    store::Settled settled;
+  };
+  Freed free_stuck(Token& token, Clock::time_point now);
+
+ private:
+  enum class Verdict { succeeded, failed, retry, unfinished };
+
+  Verdict attempt(Token& token, Clock::time_point began, Clock::time_point& ended);
+  Verdict fail_item(Token& token, const Failure& failure, LineFormat::FailureFacts facts);
+  bool conclude(Token& token, Verdict verdict, Clock::time_point now);
+  void abandon(Token& token) noexcept;
+  Clock::time_point retry_due(std::uint64_t index, unsigned attempts, Clock::time_point now) const;
+
+  detail::Work& work_;
+  Shared& shared_;
+  LineFormat format_;
+};
+
+}  // namespace pararun::job

@@ -1,0 +1,66 @@
+#include "job/settings.hpp"
+
+#include <string>
+#include <utility>
+
+#include <pararun/error.hpp>
+
+#include "job/type_name.hpp"
+#include "json/text.hpp"
+#include "posix/cpus.hpp"
+
+namespace pararun::job {
+namespace {
+
+constexpr std::size_t kMostBatch = 256;
+constexpr std::size_t kMostTokens = 1'000'000;
+
+template <class Duration>
+void refuse_negative(const char* field, Duration value) {
+  if (value < Duration::zero()) throw OptionsError(field, "must not be negative");
+}
+
+void check_values(const Options& options) {
+  if (options.n_workers > kMostWorkers) {
+    throw OptionsError("n_workers", "must not be above " + std::to_string(kMostWorkers));
+  }
+  if (options.max_tokens > kMostTokens) {
+    throw OptionsError("max_tokens", "must not be above " + std::to_string(kMostTokens));
+  }
+  if (options.batch > kMostBatch) throw OptionsError("batch", "must not be above " + std::to_string(kMostBatch));
+  if (options.key_field.empty()) throw OptionsError("key_field", "must not be empty");
+  if (json::valid_utf8_prefix(options.key_field) != options.key_field.size()) {
+    throw OptionsError("key_field", "must be valid UTF-8");
+  }
+  refuse_negative("timeout", options.timeout);
+  refuse_negative("retry_delay", options.retry_delay);
+  refuse_negative("drain_timeout", options.drain_timeout);
+  refuse_negative("time_budget", options.time_budget);
+  refuse_negative("flush_interval", options.flush_interval);
+}
+
+}  // namespace
+
+Settings check(const Options& options, detail::Traits traits) {
+  check_values(options);
+  if (options.backend == Backend::process) {
+    throw OptionsError("backend", "worker processes are not part of this version; use Backend::thread");
+  }
+  if (!options.cache_path.empty() && !traits.has_key) {
+    throw OptionsError("cache_path", "items of type " + readable_type(traits.item_type.c_str()) +
+                                         " have no id: give them a member `id` or a function pararun_key(item), or "
+                                         "pass `items | pr::keyed(projection)` or `items | pr::numbered()`");
+  }
+  if (options.retries > 0 && traits.consumes) {
+    throw OptionsError("retries", "the function takes items of type " + readable_type(traits.item_type.c_str()) +
+                                      " by value, which cannot be copied for another attempt; let it take a const "
+                                      "reference");
+  }
+  const std::size_t n_workers = options.n_workers != 0 ? options.n_workers : posix::usable_cpus();
+  const std::size_t max_tokens = options.max_tokens != 0 ? options.max_tokens : 2 * n_workers;
+  // An item shall never wait for the next one to arrive.
+  const std::size_t batch = options.batch == 0 && traits.may_block ? 1 : options.batch;
+  return {options, std::move(traits), n_workers, max_tokens, batch};
+}
+
+}  // namespace pararun::job

@@ -1,0 +1,35 @@
+/// `Options` once they are known to make sense, with every default filled in.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include <pararun/detail/job.hpp>
+#include <pararun/options.hpp>
+
+namespace pararun::job {
+
+using Clock = std::chrono::steady_clock;
+
+/// oneTBB's scheduler makes room for at least this many threads, and can make no more once it runs.
+inline constexpr std::size_t kMostWorkers = 256;
+
+struct Settings {
+  const Options& options;
+  detail::Traits traits;
+  std::size_t n_workers;
+  std::size_t max_tokens;
+  std::size_t batch;  ///< items a token carries; 0: measured
+
+  bool stores() const noexcept { return !options.cache_path.empty(); }
+};
+
+/// Throws `OptionsError` for the first field that makes no sense.
+Settings check(const Options& options, detail::Traits traits);
+
+/// `start + wait`, or the end of time where that cannot be said.
+inline Clock::time_point after(Clock::time_point start, std::chrono::nanoseconds wait) noexcept {
+  return wait > Clock::time_point::max() - start ? Clock::time_point::max() : start + wait;
+}
+
+}  // namespace pararun::job

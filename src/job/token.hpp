@@ -1,0 +1,48 @@
+/// What travels through the pipeline: a token carries a piece of a block of items, and brings back their lines.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <string>
+
+#include <pararun/detail/job.hpp>
+#include <pararun/json_writer.hpp>
+
+#include "job/settings.hpp"
+#include "store/results_store.hpp"
+
+namespace pararun::job {
+
+/// Some consecutive runnable items of a block: `block->runnable[begin]` up to, not including, `[end]`.
+struct Piece {
+  detail::Block* block = nullptr;
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+  unsigned attempts = 0;    ///< that were made already; above 0 the piece is one item
+  Clock::time_point due{};  ///< when the next attempt may begin
+
+  std::uint32_t size() const noexcept { return end - begin; }
+};
+
+struct Token {
+  Piece piece;
+  std::chrono::nanoseconds pulled_in{0};  ///< what it took to pull the piece
+
+  // The worker's own.
+  std::string scratch;  ///< the line in the making
+  JsonWriter result{scratch};
+  Clock::time_point started{};
+
+  // Shared by the worker and the watch, which frees what is stuck behind a long call.
+  std::mutex mutex;
+  bool working = false;
+  std::uint32_t next = 0;            ///< the item in progress
+  std::uint32_t end = 0;             ///< how far this token goes; may become less than its piece
+  Clock::time_point next_started{};  ///< when it began
+  std::string lines;                 ///< of the finished items
+  std::string failure_lines;
+  store::Settled settled;  ///< by these lines
+};
+
+}  // namespace pararun::job

@@ -1,0 +1,11 @@
+/// Type names for people.
+#pragma once
+
+#include <string>
+
+namespace pararun::job {
+
+/// The name behind what `std::type_info::name` gives.
+std::string readable_type(const char* mangled);
+
+}  // namespace pararun::job

@@ -1,0 +1,95 @@
+#include "job/watch.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "posix/signals.hpp"
+
+namespace pararun::job {
+namespace {
+
+// Half of a slice of time that a person notices, and rare enough to cost nothing.
+constexpr std::chrono::milliseconds kTick{10};
+
+}  // namespace
+
+Watch::Watch(const Parts& parts) : parts_(parts), budget_ends_(Clock::time_point::max()) {
+  const Options& options = parts_.shared.settings.options;
+  if (options.time_budget.count() > 0) budget_ends_ = after(Clock::now(), options.time_budget);
+  if (options.handle_signals) signals_.emplace(parts_.shared.bell);
+  const posix::AllSignalsBlocked blocked;
+  thread_ = std::thread([this] { run(); });
+}
+
+Watch::~Watch() {
+  over_ = true;
+  parts_.shared.bell.ring();
+  thread_.join();
+}
+
+void Watch::run() noexcept {
+  ::pthread_setname_np(::pthread_self(), "pararun-watch");
+  Shared& shared = parts_.shared;
+  while (!over_) {
+    // Until the plan is known, whoever expects something rings the bell.
+    shared.watch_sleeps_until = Clock::time_point::max().time_since_epoch().count();
+    Clock::time_point next = Clock::now() + kTick;
+    try {
+      next = look(Clock::now());
+    } catch (...) {
+      shared.fail(std::current_exception());
+    }
+    shared.watch_sleeps_until = next.time_since_epoch().count();
+    shared.bell.wait(next);
+  }
+}
+
+/// Does what is due, and returns when to look again.
+Clock::time_point Watch::look(Clock::time_point now) {
+  Shared& shared = parts_.shared;
+  const Options& options = shared.settings.options;
+  Clock::time_point next = Clock::time_point::max();
+  const auto due = [&](Clock::time_point time) {
+    if (time <= now) return true;
+    next = std::min(next, time);
+    return false;
+  };
+
+  heed_signals();
+  if (!shared.stopping.draining() && due(budget_ends_)) shared.stopping.drain(StopReason::time_budget);
+  if (shared.stopping.draining() && !shared.stopping.forced() && options.drain_timeout.count() > 0) {
+    if (!drain_ends_) drain_ends_ = after(now, options.drain_timeout);
+    if (due(*drain_ends_)) shared.stopping.force();
+  }
+  next = std::min(next, shared.calls.ask(now, shared.stopping.forced()));
+  if (shared.settings.batch != 1) {
+    free_stuck(now);
+    next = std::min(next, now + kTick);
+  }
+  // With a single worker, it is the one that waits in the input.
+  if (const auto wanted = shared.flow.help_wanted(); wanted && shared.settings.n_workers > 1) {
+    if (due(*wanted)) {
+      parts_.pipeline.help();
+      next = std::min(next, now + kTick);
+    }
+  }
+  return next;
+}
+
+void Watch::heed_signals() {
+  if (!signals_) return;
+  const int count = signals_->count();
+  if (count >= 1) parts_.shared.stopping.drain(StopReason::signal);
+  if (count >= 2) parts_.shared.stopping.force();
+}
+
+void Watch::free_stuck(Clock::time_point now) {
+  for (Token* token : parts_.tokens.all()) {
+    const Runner::Freed freed = parts_.runner.free_stuck(*token, now);
+    parts_.output.hand_over(freed.lines, freed.failure_lines, freed.settled);
+  }
+}
+
+}  // namespace pararun::job

@@ -1,0 +1,48 @@
+/// The one thread of a job that looks at the clock: deadlines of calls, of the drain and of the whole job,
+/// signals, and items stuck behind a long one in their token.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <thread>
+
+#include "job/output.hpp"
+#include "job/pipeline.hpp"
+#include "job/runner.hpp"
+#include "job/shared.hpp"
+#include "job/token_pool.hpp"
+#include "posix/stop_signals.hpp"
+
+namespace pararun::job {
+
+class Watch {
+ public:
+  struct Parts {
+    Shared& shared;
+    Runner& runner;
+    Output& output;
+    TokenPool& tokens;
+    Pipeline& pipeline;
+  };
+
+  /// Starts the thread. Throws `std::system_error` where there is none to be had.
+  explicit Watch(const Parts& parts);
+  ~Watch();
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+ private:
+  void run() noexcept;
+  Clock::time_point look(Clock::time_point now);
+  void heed_signals();
+  void free_stuck(Clock::time_point now);
+
+  Parts parts_;
+  Clock::time_point budget_ends_;
+  std::optional<Clock::time_point> drain_ends_;
+  std::optional<posix::StopSignals> signals_;
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
+
+}  // namespace pararun::job

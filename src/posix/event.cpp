@@ -1,0 +1,39 @@
+#include "posix/event.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <system_error>
+
+namespace pararun::posix {
+
+Event::Event() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!fd_) throw std::system_error(errno, std::generic_category(), "cannot make an eventfd");
+}
+
+void Event::ring() noexcept {
+  const int saved = errno;
+  const std::uint64_t once = 1;
+  // It can only fail when the bell has been ringing for ever already.
+  [[maybe_unused]] const ::ssize_t written = ::write(fd_.get(), &once, sizeof once);
+  errno = saved;
+}
+
+void Event::wait(std::chrono::steady_clock::time_point until) noexcept {
+  using namespace std::chrono;
+  const auto now = steady_clock::now();
+  const nanoseconds left = std::clamp<nanoseconds>(until <= now ? 0ns : until - now, 0ns, hours(1));
+  const ::timespec timeout{.tv_sec = static_cast<::time_t>(left.count() / 1'000'000'000),
+                           .tv_nsec = static_cast<long>(left.count() % 1'000'000'000)};
+  ::pollfd poll{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+  if (::ppoll(&poll, 1, &timeout, nullptr) > 0) {
+    std::uint64_t rings = 0;
+    [[maybe_unused]] const ::ssize_t read = ::read(fd_.get(), &rings, sizeof rings);
+  }
+}
+
+}  // namespace pararun::posix

@@ -1,0 +1,27 @@
+/// A bell that one thread waits for and any thread, or a signal handler, rings.
+#pragma once
+
+#include <chrono>
+
+#include "posix/fd.hpp"
+
+namespace pararun::posix {
+
+class Event {
+ public:
+  /// Throws `std::system_error` where there is no descriptor to be had.
+  Event();
+
+  /// Ends the current wait, or the next one. Safe in a signal handler.
+  void ring() noexcept;
+
+  /// Waits until the bell is rung or `until` has come.
+  void wait(std::chrono::steady_clock::time_point until) noexcept;
+
+  int fd() const noexcept { return fd_.get(); }
+
+ private:
+  Fd fd_;
+};
+
+}  // namespace pararun::posix
