@@ -18,6 +18,7 @@ struct Pipeline::Parts {
   tbb::task_arena arena;
   tbb::task_group helpers;
   Stages* stages = nullptr;
+  std::atomic<bool> help_on_its_way{false};  // one helper at a time waits for a worker
 };
 
 Pipeline::Pipeline(std::size_t n_workers) : parts_(std::make_unique<Parts>(n_workers)) {}
@@ -73,10 +74,12 @@ void Pipeline::run(std::size_t max_tokens, Stages& stages) {
 }
 
 void Pipeline::help() {
+  if (parts_->help_on_its_way.exchange(true)) return;
   give(parts_->stages);
   parts_->arena.enqueue(parts_->helpers.defer([this] {
     Stages& stages = *parts_->stages;
     take(&stages);
+    parts_->help_on_its_way = false;
     while (Token* token = stages.due()) {
       tbb::this_task_arena::isolate([&] { stages.work(*token); });
       stages.output(*token);

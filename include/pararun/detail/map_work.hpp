@@ -180,8 +180,13 @@ inline constexpr bool is_keyed<KeyedItems<Items, Key>> = true;
 template <class Items, class Use>
 decltype(auto) with_key(Items&& items, Use&& use) {
   if constexpr (is_keyed<std::remove_cvref_t<Items>>) {
-    using Inner = decltype(std::remove_cvref_t<Items>::items);
-    return use(static_cast<Inner&&>(items.items), items.key);
+    // Of keyed items that the user keeps, nothing may be moved out.
+    if constexpr (std::is_lvalue_reference_v<Items>) {
+      return use(items.items, items.key);
+    } else {
+      using Inner = decltype(items.items);
+      return use(static_cast<Inner&&>(items.items), std::move(items.key));
+    }
   } else {
     return use(std::forward<Items>(items), OwnKey());
   }
