@@ -9,7 +9,6 @@
 
 #include <pararun/error.hpp>
 
-#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 namespace pararun::store {

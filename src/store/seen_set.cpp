@@ -97,7 +97,7 @@ void* TableMemory::enlarge(void* memory, std::size_t bytes, std::size_t larger) 
   void* const pages = map_pages(larger);
   if (memory != nullptr) {
     std::memcpy(pages, memory, bytes);
-    release(memory, bytes);
+    TableMemory::release(memory, bytes);
   }
   return pages;
 }
