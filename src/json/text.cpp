@@ -79,9 +79,8 @@ std::size_t unescaped_prefix(std::string_view text) noexcept {
     if (marks != 0) return at + swar::first_marked(marks);
   }
   if (at < text.size()) {
-    const std::size_t size = text.size() - at;
-    const std::uint64_t marks = swar::needs_escape(swar::load_partial(text.data() + at, size));
-    at += marks == 0 ? size : std::min(size, swar::first_marked(marks));
+    // The zeros behind the text are marked, so there is always a mark.
+    at += swar::first_marked(swar::needs_escape(swar::load_partial(text.data() + at, text.size() - at)));
   }
   return at;
 }

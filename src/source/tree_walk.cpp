@@ -106,8 +106,6 @@ void TreeWalk::enter(std::string prefix) {
 }
 
 bool TreeWalk::matches(const std::string& prefix, const std::string& name) const {
-  // Also names that fnmatch would refuse because they are no text in the current locale.
-  if (pattern_ == "*") return true;
   const bool whole_path = pattern_.find('/') != std::string::npos;
   return ::fnmatch(pattern_.c_str(), whole_path ? (prefix + name).c_str() : name.c_str(), 0) == 0;
 }
