@@ -80,18 +80,24 @@ void Flow::give_back(const Piece& piece) {
   changed_.notify_all();
 }
 
-detail::Block* Flow::settle(const Piece& piece, std::size_t count, bool done) {
+detail::Block* Flow::ran(const Piece& piece, std::size_t count) noexcept {
   detail::Block* empty = nullptr;
+  bool last = false;
   {
     const std::lock_guard lock(mutex_);
-    if (done) {
-      --live_;
-      divisible_live_ -= divisible(piece);
-    }
+    if (divisible(piece)) last = --divisible_live_ == 0;
     if (count > 0 && (piece.block->unsettled -= count) == 0) empty = piece.block;
   }
-  if (done) changed_.notify_all();
+  if (last) changed_.notify_all();
   return empty;
+}
+
+void Flow::left() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    --live_;
+  }
+  changed_.notify_all();
 }
 
 bool Flow::input_ended() const {

@@ -45,9 +45,12 @@ class Flow {
   /// Takes back a part of a live piece, to be run at once by anybody, or at its `due`.
   void give_back(const Piece& piece);
 
-  /// `count` items of a live piece have their verdicts; `done` if the piece leaves the pipeline. Returns the
-  /// block once all of its items have.
-  detail::Block* settle(const Piece& piece, std::size_t count, bool done);
+  /// A live piece has been run, and `count` of its items have their verdicts: nothing of it comes back from now on.
+  /// Returns the block once all of its items have theirs.
+  detail::Block* ran(const Piece& piece, std::size_t count) noexcept;
+
+  /// A piece that has been run has left the pipeline: there is room for another.
+  void left() noexcept;
 
   /// Looks again at `Stopping`.
   void wake();
@@ -73,7 +76,7 @@ class Flow {
   std::deque<Piece> ready_;
   std::priority_queue<Piece, std::vector<Piece>, Later> waiting_;
   std::size_t live_ = 0;            // pieces in the pipeline
-  std::size_t divisible_live_ = 0;  // those of them that may come back
+  std::size_t divisible_live_ = 0;  // those of them of which something may come back
   bool open_ = true;                // the input may have more
   bool pulling_ = false;            // the input filter is inside of the input
 };

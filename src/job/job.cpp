@@ -51,8 +51,10 @@ class Job final : public Stages {
   Token* input() noexcept override {
     Piece piece;
     std::chrono::nanoseconds pulled_in{0};
-    if (!input_.next(piece, pulled_in)) return nullptr;
-    return &token_for(piece, pulled_in);
+    while (input_.next(piece, pulled_in)) {
+      if (Token* token = token_for(piece, pulled_in)) return token;
+    }
+    return nullptr;
   }
 
   void work(Token& token) noexcept override { runner_.run(token); }
@@ -68,8 +70,7 @@ class Job final : public Stages {
 
   Token* due() noexcept override {
     Piece piece;
-    if (!shared_.flow.take_due(piece)) return nullptr;
-    return &token_for(piece, std::chrono::nanoseconds(0));
+    return shared_.flow.take_due(piece) ? token_for(piece, std::chrono::nanoseconds(0)) : nullptr;
   }
 
  private:
@@ -98,11 +99,22 @@ class Job final : public Stages {
     pipeline.run(settings_.max_tokens, *this);
   }
 
-  Token& token_for(const Piece& piece, std::chrono::nanoseconds pulled_in) {
-    Token& token = tokens_.take();
-    token.piece = piece;
-    token.pulled_in = pulled_in;
-    return token;
+  /// Null without memory for one: the piece is dropped then, and the job will throw.
+  Token* token_for(const Piece& piece, std::chrono::nanoseconds pulled_in) noexcept {
+    try {
+      Token& token = tokens_.take();
+      token.piece = piece;
+      token.pulled_in = pulled_in;
+      token.lines.clear();
+      token.failure_lines.clear();
+      token.settled = {};
+      return &token;
+    } catch (...) {
+      shared_.fail(std::current_exception());
+      shared_.flow.ran(piece, 0);
+      shared_.flow.left();
+      return nullptr;
+    }
   }
 
   ProgressState state() const {

@@ -6,17 +6,17 @@ namespace pararun::job {
 
 detail::Block* Output::accept(Token& token) {
   const std::uint32_t count = token.end - token.piece.begin;
-  const bool in_order = shared_.settings.options.order == Order::input;
-  if (in_order && count > 0) {
-    accept_in_order(token, count);
+  // Looked up now: once its last item has run, the block belongs to the input again.
+  const std::uint64_t sequence = token.piece.block->first_sequence + token.piece.begin;
+  detail::Block* const empty = shared_.flow.ran(token.piece, count);
+  if (shared_.settings.options.order == Order::input && count > 0) {
+    // What is held back keeps its token, so that a slow item cannot make the lines behind it pile up.
+    accept_in_order(token, sequence, count);
   } else {
     hand_over(token.lines, token.failure_lines, token.settled);
+    shared_.flow.left();
   }
-  token.lines.clear();
-  token.failure_lines.clear();
-  token.settled = {};
-  // What is held back keeps its token, so that a slow item cannot make the lines behind it pile up.
-  return shared_.flow.settle(token.piece, count, !in_order || count == 0);
+  return empty;
 }
 
 void Output::hand_over(std::string_view lines, std::string_view failure_lines, store::Settled settled) {
@@ -30,20 +30,18 @@ void Output::hand_over(std::string_view lines, std::string_view failure_lines, s
   }
 }
 
-void Output::accept_in_order(Token& token, std::uint32_t count) {
+void Output::accept_in_order(Token& token, std::uint64_t sequence, std::uint32_t count) {
   const std::lock_guard lock(mutex_);
-  held_.emplace(token.piece.block->first_sequence + token.piece.begin,
-                Held{.piece = token.piece,
-                     .count = count,
-                     .lines = std::move(token.lines),
-                     .failure_lines = std::move(token.failure_lines),
-                     .settled = token.settled});
+  held_.emplace(sequence, Held{.count = count,
+                               .lines = std::move(token.lines),
+                               .failure_lines = std::move(token.failure_lines),
+                               .settled = token.settled});
   while (!held_.empty() && held_.begin()->first == next_) {
     const Held& turn = held_.begin()->second;
     hand_over(turn.lines, turn.failure_lines, turn.settled);
     next_ += turn.count;
-    shared_.flow.settle(turn.piece, 0, true);
     held_.erase(held_.begin());
+    shared_.flow.left();
   }
 }
 

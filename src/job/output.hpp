@@ -15,8 +15,7 @@ class Output {
  public:
   explicit Output(Shared& shared) : shared_(shared) {}
 
-  /// Takes what a token brings, which may then be used again. Returns the block if all of it is settled.
-  /// Any thread.
+  /// Takes what a token brings. Returns the block if all of its items have their verdicts. Any thread.
   detail::Block* accept(Token& token);
 
   /// Lines on their way to the file: of a token, or freed from one. Any thread.
@@ -24,13 +23,12 @@ class Output {
 
  private:
   struct Held {
-    Piece piece;
     std::uint32_t count;
     std::string lines, failure_lines;
     store::Settled settled;
   };
 
-  void accept_in_order(Token& token, std::uint32_t count);
+  void accept_in_order(Token& token, std::uint64_t sequence, std::uint32_t count);
 
   Shared& shared_;
   std::mutex mutex_;

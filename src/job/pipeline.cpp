@@ -4,16 +4,19 @@
 #include <oneapi/tbb/task_arena.h>
 #include <oneapi/tbb/task_group.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "job/handover.hpp"
 #include "job/parallelism.hpp"
+#include "job/threads.hpp"
 
 namespace pararun::job {
 
 struct Pipeline::Parts {
-  explicit Parts(std::size_t n_workers) : parallelism(n_workers), arena(static_cast<int>(n_workers), 1) {}
+  explicit Parts(std::size_t workers) : n_workers(workers), parallelism(workers), arena(static_cast<int>(workers), 1) {}
 
+  const std::size_t n_workers;
   Parallelism parallelism;
   tbb::task_arena arena;
   tbb::task_group helpers;
@@ -21,9 +24,13 @@ struct Pipeline::Parts {
   std::atomic<bool> help_on_its_way{false};  // one helper at a time waits for a worker
 };
 
-Pipeline::Pipeline(std::size_t n_workers) : parts_(std::make_unique<Parts>(n_workers)) {}
+// One of the workers is the calling thread; the thread of the watch is still to come.
+Pipeline::Pipeline(std::size_t n_workers)
+    : parts_(std::make_unique<Parts>(std::max<std::size_t>(available_threads(n_workers), 1))) {}
 
 Pipeline::~Pipeline() = default;
+
+std::size_t Pipeline::n_workers() const noexcept { return parts_->n_workers; }
 
 void Pipeline::run(std::size_t max_tokens, Stages& stages) {
   parts_->stages = &stages;

@@ -22,11 +22,14 @@ class Stages {
 
 class Pipeline {
  public:
-  /// Throws `OptionsError` where oneTBB has been told to use fewer threads.
+  /// Throws `OptionsError` where oneTBB has been told to use fewer threads. Where the system has fewer to give, the
+  /// pipeline makes do with these.
   explicit Pipeline(std::size_t n_workers);
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
+
+  std::size_t n_workers() const noexcept;
 
   /// Returns once the input has ended and every token has left.
   void run(std::size_t max_tokens, Stages& stages);

@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <exception>
+#include <string>
+#include <system_error>
+
+#include <pararun/error.hpp>
 
 #include "posix/signals.hpp"
 
@@ -20,7 +24,11 @@ Watch::Watch(const Parts& parts) : parts_(parts), budget_ends_(Clock::time_point
   if (options.time_budget.count() > 0) budget_ends_ = after(Clock::now(), options.time_budget);
   if (options.handle_signals) signals_.emplace(parts_.shared.bell);
   const posix::AllSignalsBlocked blocked;
-  thread_ = std::thread([this] { run(); });
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& error) {
+    throw Error(std::string("cannot start a thread for the job: ") + error.what());
+  }
 }
 
 Watch::~Watch() {
@@ -69,7 +77,7 @@ Clock::time_point Watch::look(Clock::time_point now) {
     next = std::min(next, now + kTick);
   }
   // With a single worker, it is the one that waits in the input.
-  if (const auto wanted = shared.flow.help_wanted(); wanted && shared.settings.n_workers > 1) {
+  if (const auto wanted = shared.flow.help_wanted(); wanted && parts_.pipeline.n_workers() > 1) {
     if (due(*wanted)) {
       parts_.pipeline.help();
       next = std::min(next, now + kTick);

@@ -25,7 +25,7 @@ class Watch {
     Pipeline& pipeline;
   };
 
-  /// Starts the thread. Throws `std::system_error` where there is none to be had.
+  /// Starts the thread. Throws `Error` where there is none to be had.
   explicit Watch(const Parts& parts);
   ~Watch();
   Watch(const Watch&) = delete;
