@@ -7,8 +7,7 @@
 namespace corpus {
 namespace {
 
-constexpr const char* kDefaultDirectories[] = {"/usr/include", "/usr/share/common-licenses", "/usr/share/doc",
-                                               "/usr/share/perl", "/usr/share/perl5"};
+constexpr const char* kDefaultDirectories[] = {"/usr/include", "/usr/share/common-licenses", "/usr/share/doc"};
 
 std::uint64_t to_number(std::string_view option, std::string_view text) {
   std::uint64_t number = 0;
