@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <filesystem>
@@ -39,10 +40,12 @@ struct Document {
 PARARUN_JSON(Document, encoding, bytes, dropped_lines, words, minhash, text)
 
 std::string read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::system_error(errno, std::generic_category(), path);
   std::string bytes(fs::file_size(path), '\0');
-  if (!std::ifstream(path, std::ios::binary).read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) {
-    throw std::system_error(errno, std::generic_category(), path);
-  }
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  if (file.bad()) throw std::system_error(EIO, std::generic_category(), path);
+  bytes.resize(static_cast<std::size_t>(file.gcount()));  // the file may have shrunk meanwhile
   return bytes;
 }
 
