@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -23,6 +25,8 @@ static_assert(std::is_convertible_v<const char*, Json> && std::is_convertible_v<
 static_assert(std::is_constructible_v<Json, std::vector<int>> && !std::is_convertible_v<std::vector<int>, Json>);
 static_assert(!std::is_constructible_v<Json, int*>);
 static_assert(pr::JsonWritable<std::vector<std::map<std::string, Json>>>);
+static_assert(pr::JsonWritable<std::optional<Json>> && pr::JsonWritable<std::tuple<Json>>);
+static_assert(std::regular<std::vector<Json>> && std::regular<std::optional<Json>> && std::regular<std::tuple<Json>>);
 
 template <class Action>
 std::string problem(Action action) {
@@ -233,6 +237,19 @@ TEST_CASE("a value can be replaced with, and added to, a part of itself") {
   CHECK(item["inner"]["list"].size() == 3);
   for (int i = 0; i < 20; ++i) item.set(std::string(item.members()[0].name()) + "+", item.members()[0].name());
   CHECK(item["inner+"] == "inner");
+}
+
+TEST_CASE("values live in containers and compare with what they hold") {
+  std::vector<Json> values{1, "a", 2.5, true, nullptr};
+  values.emplace_back(std::vector{1, 2});
+  CHECK(values[0] == 1);
+  CHECK("a" == values[1]);
+  CHECK(values[2] == 2.5);
+  CHECK(values[3] == true);
+  CHECK(values[4] == nullptr);
+  CHECK(values[5] == Json(std::vector{1, 2}));
+  CHECK(values == std::vector<Json>(values));
+  CHECK(Json(values).dump() == R"([1,"a",2.5,true,null,[1,2]])");
 }
 
 TEST_CASE("copies are independent") {

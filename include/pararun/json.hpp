@@ -152,7 +152,7 @@ class Json {
   // Templates of exactly this type: an ordinary function would be tried on everything that converts to Json,
   // of which the test is whether it can be written.
   template <std::same_as<Json> T>
-  friend bool operator==(const T& left, const std::type_identity_t<T>& right) {
+  friend bool operator==(const T& left, const Json& right) {
     return left.equals(right);
   }
   template <std::same_as<Json> T>
