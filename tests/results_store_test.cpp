@@ -1,7 +1,7 @@
 #include "store/results_store.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -296,6 +296,26 @@ TEST_CASE("a results file that cannot be had is an error before anything is made
   CHECK_FALSE(exists(dir / "missing"));
   std::filesystem::create_directory(dir / "r.failed.jsonl");
   CHECK_THROWS_WITH(Rig(dir), Catch::Contains("r.failed.jsonl: this is a directory"));
+}
+
+TEST_CASE("a repair beyond the process's file size limit is an error, not the end of the process") {
+  const TempDir dir;
+  write_file(dir / "r.jsonl", "{\"id\":\"a\"}");
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  rlimit small = before;
+  small.rlim_cur = 10;
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  std::optional<StoreError> error;
+  try {
+    Rig rig(dir);
+  } catch (const StoreError& thrown) {
+    error = thrown;
+  }
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+  REQUIRE(error);
+  CHECK(error->error_number() == EFBIG);
+  CHECK(Rig(dir).store->recovery().newline_added);
 }
 
 TEST_CASE("lines of earlier runs are on the disk before they are skipped, where that is asked for") {

@@ -66,7 +66,7 @@ void Writer::append(std::string_view lines, std::string_view failure_lines, Sett
   bool wake = false;
   {
     std::unique_lock lock(mutex_);
-    room_.wait(lock, [&] { return failed() || pending_.empty || pending_.bytes() + bytes <= kCapacity; });
+    room_.wait(lock, [&] { return pending_.empty || pending_.bytes() + bytes <= kCapacity; });
     if (failed()) return;
     const bool was_worth_writing = pending_.bytes() >= kWorthWriting;
     if (pending_.empty) pending_since_ = Clock::now();
@@ -111,7 +111,7 @@ void Writer::run() noexcept {
     {
       const std::lock_guard lock(mutex_);
       failed_.store(true, std::memory_order_relaxed);
-      pending_.clear();
+      pending_.clear();  // and stays empty: nobody waits for room any more
     }
     room_.notify_all();
   }

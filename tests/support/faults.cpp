@@ -22,6 +22,7 @@ struct State {
   ino_t inode = 0;
   Fault fault;
   int writes = 0;
+  int held = 0;
   int syncs = 0;
   int truncates = 0;
   std::size_t unsynced = 0;
@@ -50,6 +51,7 @@ ssize_t faulty_write(int fd, const void* bytes, std::size_t count) {
     lock.unlock();
     return ::syscall(SYS_write, fd, bytes, count);
   }
+  if (now.fault.held != nullptr && now.fault.held->load()) ++now.held;
   while (now.fault.held != nullptr && now.fault.held->load()) {
     lock.unlock();
     std::this_thread::yield();
@@ -103,7 +105,7 @@ FaultyFile::FaultyFile(const std::filesystem::path& path, Fault fault) {
   now.device = file.st_dev;
   now.inode = file.st_ino;
   now.fault = fault;
-  now.writes = now.syncs = now.truncates = 0;
+  now.writes = now.held = now.syncs = now.truncates = 0;
   now.unsynced = 0;
 }
 
@@ -115,6 +117,11 @@ FaultyFile::~FaultyFile() {
 int FaultyFile::writes() const {
   const std::lock_guard lock(state().mutex);
   return state().writes;
+}
+
+int FaultyFile::held() const {
+  const std::lock_guard lock(state().mutex);
+  return state().held;
 }
 
 int FaultyFile::syncs() const {

@@ -36,6 +36,8 @@ class FaultyFile {
   FaultyFile& operator=(const FaultyFile&) = delete;
 
   int writes() const;
+  /// Writes that wait, or have waited, because they are held.
+  int held() const;
   int syncs() const;
   int truncates() const;
   /// Bytes written since the last sync that succeeded.
