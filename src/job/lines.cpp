@@ -113,7 +113,7 @@ void LineFormat::end_result(std::string& line, const JsonWriter& result, bool ha
       if (key.length == 0) {
         // The object's members follow the id in one object.
         const bool empty = line[body + 1] == '}';
-        line.replace(id_end, body + 1 - id_end, empty ? "" : ",");
+        line.erase(id_end + (empty ? 0 : 1), body - id_end + (empty ? 1 : 0));
         line += '\n';
         return;
       }

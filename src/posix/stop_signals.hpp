@@ -6,8 +6,7 @@
 namespace pararun::posix {
 
 /// While any of these lives, the first two of these signals are only counted; the third has its default action.
-/// A signal that was ignored before (as SIGINT is in a shell's background jobs) stays ignored. The last one to
-/// go restores what was.
+/// The last one to go restores what was.
 class StopSignals {
  public:
   /// `event` is rung at each signal and must outlive this. Throws `Error` where too many jobs ask at once.
