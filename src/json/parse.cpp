@@ -1,13 +1,13 @@
 /// The parser behind `Json::parse`. RapidJSON's reader would refuse numbers beyond the range of a double,
 /// which are to be carried along, and is only the reference in the tests.
 #include <algorithm>
-#include <cstdint>
 #include <numeric>
 #include <string>
 #include <vector>
 
 #include <pararun/json.hpp>
 
+#include "json/escape.hpp"
 #include "json/text.hpp"
 
 namespace pararun {
@@ -156,84 +156,10 @@ class JsonParser {
   }
 
   void parse_escape(std::string& out) {
-    const char* const start = at_++;
-    const char c = at_ == end_ ? '\0' : *at_++;
-    switch (c) {
-      case '"':
-      case '\\':
-      case '/':
-        out += c;
-        return;
-      case 'b':
-        out += '\b';
-        return;
-      case 'f':
-        out += '\f';
-        return;
-      case 'n':
-        out += '\n';
-        return;
-      case 'r':
-        out += '\r';
-        return;
-      case 't':
-        out += '\t';
-        return;
-      case 'u':
-        append_code_point(out, parse_code_point(start));
-        return;
-      default:
-        at_ = start;
-        fail("an unknown escape");
-    }
-  }
-
-  /// What follows a `\u`: four digits, or two such escapes that stand for one character.
-  std::uint32_t parse_code_point(const char* start) {
-    std::uint32_t unit = parse_hex();
-    if (unit < 0xd800 || unit > 0xdfff) return unit;
-    if (unit < 0xdc00 && take('\\') && take('u')) {
-      const std::uint32_t low = parse_hex();
-      if (low >= 0xdc00 && low <= 0xdfff) return 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-    }
-    at_ = start;
-    fail("half of a surrogate pair");
-  }
-
-  std::uint32_t parse_hex() {
-    std::uint32_t value = 0;
-    for (int i = 0; i < 4; ++i) {
-      const char c = at_ == end_ ? '\0' : *at_;
-      if (c >= '0' && c <= '9') {
-        value = value * 16 + static_cast<std::uint32_t>(c - '0');
-      } else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) {
-        value = value * 16 + static_cast<std::uint32_t>((c | 0x20) - 'a' + 10);
-      } else {
-        fail("a hexadecimal digit is expected");
-      }
-      ++at_;
-    }
-    return value;
-  }
-
-  static void append_code_point(std::string& out, std::uint32_t code_point) {
-    const auto add = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
-    const auto add_rest = [&](int shift) { add(0x80 | ((code_point >> shift) & 0x3f)); };
-    if (code_point < 0x80) {
-      add(code_point);
-    } else if (code_point < 0x800) {
-      add(0xc0 | (code_point >> 6));
-      add_rest(0);
-    } else if (code_point < 0x10000) {
-      add(0xe0 | (code_point >> 12));
-      add_rest(6);
-      add_rest(0);
-    } else {
-      add(0xf0 | (code_point >> 18));
-      add_rest(12);
-      add_rest(6);
-      add_rest(0);
-    }
+    const json::Escape escape = json::read_escape({at_, end_});
+    if (escape.problem != nullptr) fail(escape.problem);
+    out += json::encode_utf8(escape.code_point);
+    at_ += escape.length;
   }
 
   /// Leaves one member of each name: the last value, in the first one's place.
