@@ -27,14 +27,21 @@ class Job final : public Stages {
  public:
   Job(detail::Work& work, const Options& options)
       : started_(Clock::now()),
+        work_(work),
         options_(options),
         settings_(check(options, work.traits())),
         shared_(settings_),
         input_(work, shared_),
         runner_(work, shared_),
         output_(shared_) {
-    work.stop_pulling_when([this] { return shared_.stopping.draining(); });
+    work_.stop_pulling_when([this] { return shared_.stopping.draining(); });
   }
+
+  // The source may be the caller's, who reads on.
+  ~Job() override { work_.stop_pulling_when({}); }
+
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
 
   Report run() {
     open_store();
@@ -157,6 +164,7 @@ class Job final : public Stages {
   }
 
   const Clock::time_point started_;
+  detail::Work& work_;
   const Options& options_;
   const Settings settings_;
   Shared shared_;
