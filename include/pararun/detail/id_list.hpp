@@ -29,7 +29,7 @@ class IdList {
   void add_string(std::string_view text) { add(IdKind::string, text); }
 
   void add_integer(std::integral auto value) {
-    char digits[24];
+    char digits[48];  // also for __int128
     const char* end = std::to_chars(digits, digits + sizeof digits, value).ptr;
     add(IdKind::integer, {digits, end});
   }
