@@ -177,6 +177,20 @@ TEST_CASE("hashes that begin alike are told apart") {
   }
 }
 
+TEST_CASE("a crowd at the end of a table makes it grow until there is room") {
+  SeenSet set;
+  insert(set, random_hashes(10'000, 15));
+  std::vector<IdHash> crowd;
+  for (std::uint64_t i = 0; i < 60; ++i) crowd.push_back({~(i << 43), 0});
+  const bool descending = GENERATE(false, true);
+  if (!descending) std::reverse(crowd.begin(), crowd.end());
+  for (std::size_t i = 0; i < crowd.size(); ++i) {
+    REQUIRE(insert(set, crowd[i]) == Found::fresh);
+    for (std::size_t j = 0; j < crowd.size(); ++j) REQUIRE(set.contains(crowd[j]) == (j <= i));
+  }
+  CHECK(set.size() == 10'060);
+}
+
 TEST_CASE("hashes in ascending or in descending order take no more room than others") {
   const bool descending = GENERATE(false, true);
   constexpr std::uint64_t kCount = 100'000;

@@ -1,13 +1,8 @@
 #include "store/scan.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <utility>
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "json/escape.hpp"
 #include "json/swar.hpp"
@@ -26,22 +21,11 @@ std::uint64_t load_some(const char* bytes, std::size_t size) noexcept {
 
 /// The first byte that is not ASCII that stands for itself in a string; `end` if there is none.
 const char* plain_end(const char* at, const char* end) noexcept {
-#ifdef __SSE2__
-  for (; end - at >= 16; at += 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    // As signed numbers the bytes above 0x7f are below 0x20 as well.
-    const __m128i special = _mm_or_si128(
-        _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
-        _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
-    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(special));
-    if (mask != 0) return at + std::countr_zero(mask);
-  }
-#endif
   while (at != end) {
     const std::size_t size = std::min<std::size_t>(static_cast<std::size_t>(end - at), 8);
     const std::uint64_t word = load_some(at, size);
     const std::uint64_t marks = swar::needs_escape(word) | swar::non_ascii(word);
-    if (marks != 0) return at + std::min(size, swar::first_marked(marks));
+    if (marks != 0) return at + swar::first_marked(marks);  // the NUL behind a partial word, if there is none before
     at += size;
   }
   return end;

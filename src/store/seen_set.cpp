@@ -36,8 +36,9 @@ bool holds(const IdHash& slot, const IdHash& hash) noexcept {
   return slot.high == hash.high && (slot.low & ~kThisRun) == hash.low;
 }
 
+// A mark is too small to change the order.
 bool comes_before(const IdHash& slot, const IdHash& hash) noexcept {
-  return slot.high < hash.high || (slot.high == hash.high && (slot.low & ~kThisRun) < hash.low);
+  return slot.high < hash.high || (slot.high == hash.high && slot.low < hash.low);
 }
 
 std::size_t table_index(const IdHash& hash) noexcept { return hash.high >> 59; }
