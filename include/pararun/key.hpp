@@ -34,14 +34,17 @@ namespace detail {
 void add_json_key(IdList& ids, const Json& item, std::string_view key_field);
 
 template <class T>
-concept PlainKey = StringLike<T> || std::same_as<T, std::filesystem::path> ||
-    (std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char>);
+concept Integer = std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char> && !std::same_as<T, wchar_t> &&
+                  !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
+
+template <class T>
+concept PlainKey = StringLike<T> || std::same_as<T, std::filesystem::path> || Integer<T>;
 
 template <class T>
 void add_plain_key(IdList& ids, const T& key) {
   if constexpr (std::same_as<T, std::filesystem::path>) {
     ids.add_string(key.native());
-  } else if constexpr (std::integral<T>) {
+  } else if constexpr (Integer<T>) {
     ids.add_integer(key);
   } else {
     ids.add_string(key);
@@ -54,8 +57,8 @@ concept HasKeyFunction = requires(const T& item) {
 };
 
 template <class T>
-concept HasKeyFirst = requires(const T& item) {
-  std::tuple_size<T>::value;
+concept HasKeyFirst = requires {
+  requires(std::tuple_size<T>::value > 0);
   requires PlainKey<std::remove_cvref_t<std::tuple_element_t<0, T>>>;
 };
 
@@ -105,6 +108,9 @@ struct PositionKey {
   void operator()(IdList& ids, const T&, std::string_view) {
     ids.add_integer(position++);
   }
+
+  /// Instead, for an item that the input could not give: those behind it keep their positions.
+  void pass_over() noexcept { ++position; }
 };
 
 /// Items together with the rule that gives their ids.

@@ -133,6 +133,7 @@ class MapWork final : public Work {
       block.items.emplace_back();
       block.id_of.push_back(Block::kNoId);
       block.broken.emplace_back(slot, std::current_exception());
+      if constexpr (requires { key_.pass_over(); }) key_.pass_over();
       return true;
     }
     block.id_of.push_back(Block::kNoId);
