@@ -25,6 +25,7 @@ class TableMemory {
   virtual void release(void* memory, std::size_t bytes) noexcept;
 };
 
+/// Made for the hashes of an `IdHasher`; others, whose first bits are alike, can make it grow without end.
 /// `insert`, `contains`, `size` and `memory_bytes` are for one thread at a time, and none of them while `load`
 /// runs. After `std::bad_alloc` the set is whole and usable; the hashes of that call may be partly in it.
 class SeenSet {
