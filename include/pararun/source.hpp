@@ -89,6 +89,8 @@ class Lines : public detail::PullRange<Lines, std::string> {
   ~Lines();
 
   std::optional<std::string> next();
+  /// The file and the number of the line that `next` gave last: `words.txt:17`.
+  std::string where() const;
   bool may_block() const noexcept;
   void stop_when(std::function<bool()> stopping);
 
@@ -108,6 +110,8 @@ class JsonLines : public detail::PullRange<JsonLines, Json> {
 
   /// Throws `BadItem`, which says where, for a line that is no JSON value.
   std::optional<Json> next();
+  /// The file and the number of the line that `next` gave last: `input.jsonl:17`.
+  std::string where() const;
   bool may_block() const noexcept;
   void stop_when(std::function<bool()> stopping);
 

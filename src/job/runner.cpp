@@ -81,15 +81,11 @@ Runner::Verdict Runner::attempt(Token& token, Clock::time_point began, Clock::ti
                                  .attempts = attempts,
                                  .took = {},
                                  .at = {}};
-  for (const auto& [broken, why] : block.broken) {
+  for (const auto& [broken, why, where] : block.broken) {
     if (broken != slot) continue;
     Failure failure;
-    std::string where;
     try {
       std::rethrow_exception(why);
-    } catch (const BadItem& bad) {
-      failure = current_failure();
-      where = bad.where();
     } catch (...) {
       failure = current_failure();
     }

@@ -15,6 +15,8 @@ std::optional<std::string> Lines::next() {
   return std::nullopt;
 }
 
+std::string Lines::where() const { return reader_->where(); }
+
 bool Lines::may_block() const noexcept { return reader_->may_block(); }
 
 void Lines::stop_when(std::function<bool()> stopping) { reader_->stop_when(std::move(stopping)); }
@@ -35,6 +37,8 @@ std::optional<Json> JsonLines::next() {
   }
   return std::nullopt;
 }
+
+std::string JsonLines::where() const { return reader_->where(); }
 
 bool JsonLines::may_block() const noexcept { return reader_->may_block(); }
 

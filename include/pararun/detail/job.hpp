@@ -11,7 +11,6 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <pararun/detail/id_list.hpp>
@@ -28,10 +27,17 @@ class Block {
 
   virtual ~Block() = default;
 
+  /// A slot that cannot be run, because it has no item or no id.
+  struct Broken {
+    std::uint32_t slot;
+    std::exception_ptr why;
+    std::string where;  ///< in the input, as far as is known
+  };
+
   IdList ids;
-  std::vector<std::uint32_t> id_of;                                  ///< by slot: its place in `ids`, or `kNoId`
-  std::vector<std::pair<std::uint32_t, std::exception_ptr>> broken;  ///< slots without an item, and why
-  std::size_t bytes = 0;                                             ///< roughly, of the items
+  std::vector<std::uint32_t> id_of;  ///< by slot: its place in `ids`, or `kNoId`
+  std::vector<Broken> broken;
+  std::size_t bytes = 0;  ///< roughly, of the items
 
   // The core's own notes.
   std::vector<std::uint32_t> runnable;  ///< the slots to run, in order

@@ -129,10 +129,11 @@ class MapWork final : public Work {
       if (!item) return false;
       block.bytes += weight(*item);
       block.items.push_back(std::move(item));
-    } catch (const BadItem&) {
+    } catch (const BadItem& bad) {
+      if (source_.over()) throw;
       block.items.emplace_back();
       block.id_of.push_back(Block::kNoId);
-      block.broken.emplace_back(slot, std::current_exception());
+      block.broken.push_back({slot, std::current_exception(), bad.where()});
       if constexpr (requires { key_.pass_over(); }) key_.pass_over();
       return true;
     }
@@ -143,8 +144,10 @@ class MapWork final : public Work {
         try {
           key_(block.ids, std::as_const(value(*block.items.back())), options_.key_field);
           block.id_of.back() = static_cast<std::uint32_t>(ids);
+        } catch (const BadItem& bad) {
+          block.broken.push_back({slot, std::current_exception(), bad.where().empty() ? source_.where() : bad.where()});
         } catch (...) {
-          block.broken.emplace_back(slot, std::current_exception());
+          block.broken.push_back({slot, std::current_exception(), source_.where()});
         }
       }
     }

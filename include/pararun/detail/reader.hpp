@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <ranges>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -30,6 +31,8 @@ struct Lent {
   T* item;  // const, unless the job owns the container and may move out of it
 };
 
+/// Beside `next` and what `PullSource` asks for, `over` says whether `next` must not be called again after it threw,
+/// and `where` tells where in the input the last item lay, as far as the input knows.
 template <class Items>
 class Reader;
 
@@ -46,6 +49,14 @@ class Reader<Items> {
   bool may_block() const { return source_.may_block(); }
   std::optional<std::uint64_t> size() const { return std::nullopt; }
   void stop_when(std::function<bool()> stopping) { source_.stop_when(std::move(stopping)); }
+  bool over() const { return false; }
+  std::string where() const {
+    if constexpr (requires { source_.where(); }) {
+      return source_.where();
+    } else {
+      return {};
+    }
+  }
 
  private:
   std::remove_reference_t<Items>& source_;
@@ -63,6 +74,8 @@ requires(Callable<Items> && !PullSource<std::remove_reference_t<Items>>) class R
   bool may_block() const { return true; }
   std::optional<std::uint64_t> size() const { return std::nullopt; }
   void stop_when(std::function<bool()>) {}
+  bool over() const { return false; }
+  std::string where() const { return {}; }
 
  private:
   std::remove_reference_t<Items>& next_;
@@ -89,12 +102,14 @@ requires(std::ranges::input_range<Items> && !PullSource<std::remove_reference_t<
   std::optional<Stored> next() {
     // Moving on only when the next item is asked for: a one-pass range may wait there, and the item
     // before it shall be worked on meanwhile.
+    over_ = true;
     if (at_) {
       ++*at_;
     } else {
       at_.emplace(std::ranges::begin(range_));
     }
     if (*at_ == std::ranges::end(range_)) return std::nullopt;
+    over_ = false;
     if constexpr (kLends) {
       return Stored{&**at_};
     } else {
@@ -113,10 +128,13 @@ requires(std::ranges::input_range<Items> && !PullSource<std::remove_reference_t<
   }
 
   void stop_when(std::function<bool()>) {}
+  bool over() const { return over_; }
+  std::string where() const { return {}; }
 
  private:
   Range& range_;
   std::optional<std::ranges::iterator_t<Range>> at_;
+  bool over_ = false;  // at the end, or broken: an iterator that threw while it moved cannot be moved again
 };
 
 }  // namespace pararun::detail
