@@ -13,7 +13,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -360,10 +359,11 @@ TEST_CASE("a process that is killed at any moment has in the file what it counte
       ResultsStore store({.path = dir / "r.jsonl", .durability = durability, .flush_interval = 0ms},
                          [&](Settled settled) {
                            done += settled.succeeded;
+                           done.notify_one();
                            [[maybe_unused]] const auto told = ::write(counts[1], &settled.succeeded, 8);
                          });
       for (std::uint64_t id = written;; ++id) {
-        while (id > done + 200) std::this_thread::yield();
+        for (std::uint64_t now = done; id > now + 200; now = done) done.wait(now);
         const std::string padding(id % 97, '.');
         store.append("{\"id\":" + std::to_string(id) + ",\"padding\":\"" + padding + "\"}\n", "", {1, 0});
       }
