@@ -1,0 +1,69 @@
+/// What the jobs of the crash tests work on, known to the program that runs them and to the tests that judge it:
+/// which ids there are and what becomes of each.
+#pragma once
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pararun::testing {
+
+/// Steele, Lea and Flood's SplitMix64.
+inline std::uint64_t mixed(std::uint64_t x) noexcept {
+  x += 0x9e3779b97f4a7c15;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
+}
+
+/// Some need escapes, some are no ASCII.
+inline std::string item_id(std::uint64_t index) {
+  std::string id = "item-" + std::to_string(index);
+  if (index % 9 == 4) id += " \"\\\n\t\x01 \xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80";
+  return id;
+}
+
+/// The item that this is the id of, if any.
+inline std::optional<std::uint64_t> item_index(std::string_view id) {
+  constexpr std::string_view kPrefix = "item-";
+  std::uint64_t index = 0;
+  if (!id.starts_with(kPrefix)) return std::nullopt;
+  const auto parsed = std::from_chars(id.data() + kPrefix.size(), id.data() + id.size(), index);
+  if (parsed.ec != std::errc{} || item_id(index) != id) return std::nullopt;
+  return index;
+}
+
+/// Fails whenever it is tried.
+inline bool fails_always(std::uint64_t index) { return index % 97 == 13; }
+
+/// Fails in some runs; in none with the number 0.
+inline bool fails_in_run(std::uint64_t index, std::uint64_t run) {
+  return index % 31 == 5 && run != 0 && mixed(index ^ run << 32) % 2 == 0;
+}
+
+/// How many attempts of one run it takes.
+inline unsigned attempts_needed(std::uint64_t index) { return index % 23 == 3 ? 2 : 1; }
+
+/// Whether a run with so many retries gives it up.
+inline bool given_up(std::uint64_t index, std::uint64_t run, unsigned retries) {
+  return fails_always(index) || fails_in_run(index, run) || attempts_needed(index) > retries + 1;
+}
+
+/// The items of a job stand in order of their index, but every eleventh is one that was there already.
+inline std::uint64_t items_in_input(std::uint64_t items) { return items + (items - 1) / 10; }
+inline std::uint64_t index_at(std::uint64_t position) {
+  const std::uint64_t before = position - position / 11;
+  return position % 11 == 10 ? mixed(position) % before : before;
+}
+
+/// Bytes that the result of an item carries; one in `large_every` is large.
+inline std::size_t text_length(std::uint64_t index, std::uint64_t large_every) {
+  const std::uint64_t random = mixed(index ^ 0x7465787400000000);
+  if (large_every != 0 && random % large_every == 0) return 5'000 + random / 7 % 200'000;
+  return random % 100;
+}
+
+}  // namespace pararun::testing
