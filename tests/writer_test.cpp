@@ -28,7 +28,6 @@ using namespace pararun;
 using namespace pararun::store;
 using namespace std::chrono_literals;
 using pararun::testing::eventually;
-using pararun::testing::Fault;
 using pararun::testing::FaultyFile;
 using pararun::testing::read_file;
 using pararun::testing::SmallDisk;
