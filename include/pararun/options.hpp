@@ -54,7 +54,7 @@ struct Options {
   /// are not run. Failures go beside it, `.failed` before the extension. Empty: nothing is kept or skipped.
   std::filesystem::path cache_path{};
 
-  /// The member of a result line that holds the item's id.
+  /// The member of a result line that holds the item's id. Not `result` or `error`, which pararun adds itself.
   std::string key_field = "id";
 
   Backend backend = Backend::thread;

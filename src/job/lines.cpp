@@ -71,6 +71,10 @@ Failure current_failure() {
     return described;
   } catch (const TimeoutError& timeout) {
     return failure_of(timeout, "timeout");
+  } catch (const BadResult& result) {
+    return failure_of(result, "bad_result");
+  } catch (const BadItem& item) {
+    return failure_of(item, "bad_item");
   } catch (const std::exception& exception) {
     return failure_of(exception, "exception");
   } catch (...) {
@@ -132,12 +136,15 @@ void LineFormat::end_result(std::string& line, const JsonWriter& result, bool ha
 }
 
 void LineFormat::write_failure(std::string& line, const Failure& failure, const FailureFacts& facts) const {
+  // A second member of the key's name would be read in place of the id.
+  const auto may_add = [this](std::string_view name) { return name != key_field_; };
   line = opening_;
   if (facts.id) {
     append_id(line, *facts.id);
   } else {
-    line += "null,\"index\":" + std::to_string(facts.index);
-    if (!facts.where.empty()) {
+    line += "null";
+    if (may_add("index")) line += ",\"index\":" + std::to_string(facts.index);
+    if (!facts.where.empty() && may_add("where")) {
       line += ",\"where\":";
       json::append_lossy_string(line, facts.where);
     }
@@ -149,10 +156,15 @@ void LineFormat::write_failure(std::string& line, const Failure& failure, const 
   line += ",\"message\":";
   json::append_lossy_string(line, failure.message);
   if (!failure.details.empty()) line += ",\"details\":" + failure.details;
-  line += "},\"attempts\":" + std::to_string(facts.attempts) + ",\"seconds\":";
-  const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(facts.took).count();
-  JsonWriter(line).value(static_cast<double>(microseconds) / 1e6);
-  line += ",\"at\":\"" + timestamp(facts.at) + "\"}\n";
+  line += '}';
+  if (may_add("attempts")) line += ",\"attempts\":" + std::to_string(facts.attempts);
+  if (may_add("seconds")) {
+    line += ",\"seconds\":";
+    const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(facts.took).count();
+    JsonWriter(line).value(static_cast<double>(microseconds) / 1e6);
+  }
+  if (may_add("at")) line += ",\"at\":\"" + timestamp(facts.at) + '"';
+  line += "}\n";
 }
 
 }  // namespace pararun::job

@@ -138,7 +138,8 @@ Runner::Verdict Runner::attempt(Token& token, Clock::time_point began, Clock::ti
                .details = {}};
   }
   if (!failure) return Verdict::succeeded;
-  const bool final = failure->kind == std::string_view("bad_result") || call.last_attempt;
+  const std::string_view kind = failure->kind;
+  const bool final = kind == "bad_result" || kind == "bad_item" || call.last_attempt;
   if (!final) return shared_.stopping.draining() ? Verdict::unfinished : Verdict::retry;
   return fail_item(token, *failure, facts);
 }

@@ -32,6 +32,9 @@ void check_values(const Options& options) {
   if (json::valid_utf8_prefix(options.key_field) != options.key_field.size()) {
     throw OptionsError("key_field", "must be valid UTF-8");
   }
+  if (options.key_field == "result" || options.key_field == "error") {
+    throw OptionsError("key_field", "must not be \"" + options.key_field + "\", a member that pararun adds itself");
+  }
   refuse_negative("timeout", options.timeout);
   refuse_negative("retry_delay", options.retry_delay);
   refuse_negative("drain_timeout", options.drain_timeout);
