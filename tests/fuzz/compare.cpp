@@ -1,0 +1,278 @@
+#include "fuzz/compare.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include <pararun/detail/id_list.hpp>
+#include <pararun/error.hpp>
+#include <pararun/json.hpp>
+#include <pararun/json_writer.hpp>
+
+#include "fuzz/reference.hpp"
+#include "posix/file.hpp"
+#include "store/load.hpp"
+#include "store/results_store.hpp"
+#include "store/scan.hpp"
+
+namespace pararun::testing {
+namespace {
+
+using store::Admission;
+using store::ResultsStore;
+
+/// All prefixes of a line cost the square of its length.
+constexpr std::size_t kLongestToCut = 512;
+/// A system call for each chunk.
+constexpr std::size_t kMostChunks = 512;
+
+void write(const std::filesystem::path& path, std::string_view content) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out.write(content.data(), static_cast<std::streamsize>(content.size()));
+  if (!out.flush()) throw std::runtime_error("cannot write " + path.string());
+}
+
+std::string read(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+ReferenceLine::Kind kind_of(store::LineKind kind) {
+  switch (kind) {
+    case store::LineKind::id:
+      return ReferenceLine::Kind::id;
+    case store::LineKind::foreign:
+      return ReferenceLine::Kind::foreign;
+    case store::LineKind::blank:
+      return ReferenceLine::Kind::blank;
+    default:
+      return ReferenceLine::Kind::damaged;
+  }
+}
+
+std::string compare_number(const std::string& what, std::uint64_t found, std::uint64_t expected) {
+  if (found == expected) return {};
+  return what + ": " + std::to_string(found) + " instead of " + std::to_string(expected);
+}
+
+std::string compare_damage(const std::vector<Damage>& found, const ReferenceFile& expected) {
+  const std::size_t count = std::min(expected.damaged.size(), store::kMaxDamage);
+  if (found.size() != count) return compare_number("damaged lines told of", found.size(), count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Damage& damage = found[i];
+    if (damage.problem.empty()) return "a damaged line without a problem";
+    if (ReferenceFile::Place{damage.offset, damage.length} != expected.damaged[i]) {
+      return compare_number("offset of a damaged line", damage.offset, expected.damaged[i].offset) + " " +
+             compare_number("length of a damaged line", damage.length, expected.damaged[i].length);
+    }
+  }
+  return {};
+}
+
+/// The first of several findings.
+std::string first_of(std::initializer_list<std::string> findings) {
+  for (const std::string& finding : findings) {
+    if (!finding.empty()) return finding;
+  }
+  return {};
+}
+
+std::string compare_recovery(const Recovery& found, const ReferenceFile& expected) {
+  return first_of(
+      {compare_number("lines", found.lines, expected.lines), compare_number("ids", found.ids, expected.ids.size()),
+       compare_number("duplicates", found.duplicates, expected.lines - expected.ids.size()),
+       compare_number("foreign", found.foreign, expected.foreign),
+       compare_number("damaged", found.damaged, expected.damaged.size()), compare_damage(found.damage, expected),
+       compare_number("torn bytes", found.torn_bytes, expected.torn.size()),
+       compare_number("torn path", !found.torn_path.empty(), !expected.torn.empty()),
+       compare_number("newline added", found.newline_added, expected.newline_added)});
+}
+
+std::string fresh_id(const ReferenceFile& file) {
+  std::string id = "fresh";
+  while (file.ids.contains({false, id})) id += '!';
+  return id;
+}
+
+/// Every id of the file must be met with `verdict`, and no other one.
+std::string compare_admission(ResultsStore& results, const ReferenceFile& expected, Admission verdict) {
+  detail::IdList ids;
+  for (const ReferenceId& id : expected.ids) {
+    ids.add(id.is_integer ? detail::IdKind::integer : detail::IdKind::string, id.text);
+  }
+  ids.add_string(fresh_id(expected));
+  std::vector<Admission> verdicts;
+  results.admit(ids, verdicts);
+  if (verdicts.back() != Admission::run) return "an id that is in no line is not run";
+  verdicts.pop_back();
+  const bool all = std::all_of(verdicts.begin(), verdicts.end(), [&](Admission found) { return found == verdict; });
+  return all ? "" : "an id of an intact line is run again";
+}
+
+std::string compare_torn_file(const std::filesystem::path& path, const ReferenceFile& expected) {
+  if (exists(path) != !expected.torn.empty()) return "a torn file where none is expected, or none";
+  if (!expected.torn.empty() && read(path) != expected.torn + '\n') return "the torn file holds something else";
+  return {};
+}
+
+class Files {
+ public:
+  explicit Files(const std::filesystem::path& directory) : directory_(directory) {
+    for (const char* name : {"r.jsonl", "r.torn.jsonl", "r.failed.jsonl", "r.failed.torn.jsonl"}) remove(at(name));
+  }
+
+  std::filesystem::path at(const char* name) const { return directory_ / name; }
+
+ private:
+  std::filesystem::path directory_;
+};
+
+std::string compare_first_open(const Files& files, const ReferenceFile& expected, std::string_view new_line) {
+  ResultsStore results({.path = files.at("r.jsonl"), .threads = 2}, [](store::Settled) {});
+  std::string difference = first_of(
+      {compare_recovery(results.recovery(), expected), compare_admission(results, expected, Admission::skipped)});
+  if (!difference.empty()) return difference;
+  if (read(files.at("r.jsonl")) != expected.repaired) return "the repaired file holds something else";
+  results.append(new_line, {}, {1, 0});
+  results.finish();
+  return {};
+}
+
+std::string compare_strict_open(const Files& files, const ReferenceFile& expected) {
+  try {
+    ResultsStore results({.path = files.at("r.jsonl"), .strict = true}, [](store::Settled) {});
+    results.finish();
+    return compare_recovery(results.recovery(), expected);
+  } catch (const CacheDamaged& error) {
+    if (expected.damaged.empty()) return "strict refuses an intact file";
+    return compare_number("offset of the damage", error.offset(), expected.damaged.front().offset);
+  }
+}
+
+}  // namespace
+
+std::string compare_scan(std::string_view line, const std::string& key_field) {
+  // A copy of just this size, so that a sanitizer sees a byte read behind it.
+  const std::vector<char> bytes(line.begin(), line.end());
+  const std::string_view text(bytes.data(), bytes.size());
+  store::LineScanner scanner(key_field);
+  const store::ScannedLine found = scanner.scan(text);
+  const ReferenceLine expected = read_reference_line(text, key_field);
+  if (kind_of(found.kind) != expected.kind) return "the scanner sees another kind of line";
+  if ((found.kind == store::LineKind::damaged) != (found.problem != nullptr)) return "damage without a problem";
+  if (expected.id && (found.id_kind == detail::IdKind::integer) != expected.id->is_integer) return "the id's type";
+  if (expected.id && found.id != expected.id->text) return "the id is another";
+  if (expected.kind == ReferenceLine::Kind::damaged || text.size() > kLongestToCut) return {};
+  for (std::size_t end = text.find_last_not_of(" \t\r\n"); end != text.npos && end > text.find('{'); --end) {
+    if (scanner.scan(text.substr(0, end)).kind != store::LineKind::damaged) return "a part of a line is taken for one";
+  }
+  return {};
+}
+
+std::string compare_parse(std::string_view text) {
+  JsonChecker json(false);
+  const bool is_json =
+      std::all_of(text.begin(), text.end(), [&](char c) { return json.feed(static_cast<unsigned char>(c)); });
+  const bool expected = is_json && json.is_complete() && json.depth() <= Json::kMaxDepth;
+  const std::vector<char> bytes(text.begin(), text.end());
+  try {
+    const Json value = Json::parse({bytes.data(), bytes.size()});
+    if (!expected) return "the parser takes something else for JSON";
+    std::string written;
+    JsonWriter writer(written);
+    write_json(writer, value);
+    return Json::parse(written) == value ? "" : "what is written is read as something else";
+  } catch (const JsonError&) {
+    return expected ? "the parser refuses JSON" : "";
+  }
+}
+
+std::string compare_load(const std::filesystem::path& directory, std::string_view content) {
+  const Files files(directory);
+  const std::filesystem::path path = files.at("r.jsonl");
+  write(path, content);
+  // What follows the last newline is not loaded.
+  const std::string_view lines = content.substr(0, content.rfind('\n') + 1);
+  const ReferenceFile expected = read_reference_file(lines);
+  const posix::Fd fd = posix::open_regular(path, O_RDWR);
+  const store::IdHasher hasher;
+  for (const std::size_t chunk : {std::size_t{1}, std::size_t{7}, std::size_t{64}, std::size_t{4096}}) {
+    if (content.size() / chunk > kMostChunks) continue;
+    const store::LoadLimits limits{.chunk_bytes = chunk};
+    const std::string difference = compare_number(
+        "end of the last line", store::end_of_last_line(fd.get(), content.size(), path, limits), lines.size());
+    if (!difference.empty()) return difference;
+    store::SeenSet seen;
+    const store::LoadResult found =
+        store::load_ids(fd.get(), content.size(), "id", hasher, seen, chunk == 64 ? 2 : 1, path, limits);
+    Recovery recovery;
+    recovery.lines = found.lines;
+    recovery.ids = found.fresh_ids;
+    recovery.duplicates = found.lines - found.fresh_ids;
+    recovery.foreign = found.foreign;
+    recovery.damaged = found.damaged;
+    recovery.damage = found.damage;
+    const std::string wrong = compare_recovery(recovery, expected);
+    if (!wrong.empty()) return "in chunks of " + std::to_string(chunk) + ": " + wrong;
+  }
+  return {};
+}
+
+std::string compare_open(const std::filesystem::path& directory, std::string_view content) {
+  const Files files(directory);
+  write(files.at("r.jsonl"), content);
+  const ReferenceFile expected = read_reference_file(content);
+  const std::string id = fresh_id(expected), new_line = "{\"id\":\"" + id + "\"}\n";
+  const std::string difference = compare_first_open(files, expected, new_line);
+  if (!difference.empty()) return difference;
+
+  const std::string grown = expected.repaired + new_line;
+  const ReferenceFile again = read_reference_file(grown);
+  if (again.lines != expected.lines + 1 || !again.ids.contains({false, id}))
+    return "a line was appended to a part of one";
+  const std::string wrong = compare_strict_open(files, again);
+  if (!wrong.empty()) return "opened again: " + wrong;
+  if (read(files.at("r.jsonl")) != grown) return "opening it again changes the file";
+  return compare_torn_file(files.at("r.torn.jsonl"), expected);
+}
+
+std::string compare_open_failures(const std::filesystem::path& directory, std::string_view content) {
+  const Files files(directory);
+  write(files.at("r.jsonl"), "{}\n");
+  write(files.at("r.failed.jsonl"), content);
+  const ReferenceFile expected = read_reference_file(content);
+  {
+    ResultsStore results({.path = files.at("r.jsonl"), .retry_failed = false}, [](store::Settled) {});
+    const std::string difference = compare_admission(results, expected, Admission::skipped_failed);
+    if (!difference.empty()) return "failures: " + difference;
+    const std::uint64_t warnings = (expected.torn.empty() ? 0U : 1U) + (expected.damaged.empty() ? 0U : 1U);
+    const std::string wrong = compare_number("warnings", results.recovery().warnings.size(), warnings);
+    if (!wrong.empty()) return wrong;
+    results.finish();
+  }
+  if (read(files.at("r.failed.jsonl")) != expected.repaired) return "the repaired failures file holds something else";
+  if (read(files.at("r.jsonl")) != "{}\n") return "the results file was changed";
+  return compare_torn_file(files.at("r.failed.torn.jsonl"), expected);
+}
+
+std::filesystem::path make_scratch_directory() {
+  const std::filesystem::path memory = "/dev/shm";
+  std::error_code failed;
+  const std::filesystem::path parent = ::access(memory.c_str(), W_OK | X_OK) == 0 && is_directory(memory, failed)
+                                           ? memory
+                                           : std::filesystem::temp_directory_path();
+  std::string name = (parent / "pararun-fuzz-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot create " + name);
+  return name;
+}
+
+}  // namespace pararun::testing
