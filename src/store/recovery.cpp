@@ -25,25 +25,20 @@ std::string read_string(int fd, std::uint64_t begin, std::uint64_t length, const
   return text;
 }
 
-std::string_view without_byte_order_mark(std::string_view text, std::uint64_t begin) {
-  if (begin == 0 && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  return text;
-}
-
 /// Spares reading what cannot be an object: a power loss may leave gigabytes of NUL bytes.
-bool has_braces(int fd, const Tail& tail, const std::filesystem::path& path) {
+bool may_be_object(int fd, const Tail& tail, const std::filesystem::path& path) {
   const std::uint64_t length = std::min<std::uint64_t>(tail.length, kLookAt);
   const std::string front = read_string(fd, tail.begin, length, path);
   const std::string_view text = without_byte_order_mark(front, tail.begin);
   const std::size_t first = text.find_first_not_of(kWhiteSpace);
-  if (first == text.npos || text[first] != '{') return false;
+  if (first != text.npos && text[first] != '{') return false;
   const std::string back = read_string(fd, tail.begin + tail.length - length, length, path);
   const std::size_t last = back.find_last_not_of(kWhiteSpace);
-  return last != back.npos && back[last] == '}';
+  return last == back.npos || back[last] == '}';
 }
 
 bool is_intact(int fd, const Tail& tail, const std::filesystem::path& path, LineScanner& scanner) {
-  if (tail.length > kLongestTail || !has_braces(fd, tail, path)) return false;
+  if (tail.length > kLongestTail || !may_be_object(fd, tail, path)) return false;
   const std::string line = read_string(fd, tail.begin, tail.length, path);
   const LineKind kind = scanner.scan(without_byte_order_mark(line, tail.begin)).kind;
   return kind == LineKind::id || kind == LineKind::foreign;
@@ -84,6 +79,11 @@ void keep_tail(const LockedFile& file, const Tail& tail, const std::filesystem::
 void add_newline(const LockedFile& file) { posix::write_all(file.fd.get(), "\n", file.path); }
 
 }  // namespace
+
+std::string_view without_byte_order_mark(std::string_view text, std::uint64_t begin) {
+  if (begin == 0 && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  return text;
+}
 
 Tail examine_tail(int fd, const std::filesystem::path& path, LineScanner& scanner) {
   const auto size = static_cast<std::uint64_t>(posix::status(fd, path).st_size);
