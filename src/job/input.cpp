@@ -15,6 +15,10 @@ bool Input::next(Piece& piece, std::chrono::nanoseconds& pulled_in) noexcept {
       case Flow::Next::pull:
         break;
     }
+    // What waits for another attempt will need a helper if the pull takes long, and the watch may not know yet.
+    if (shared_.settings.options.retries > 0) {
+      if (const auto wanted = shared_.flow.help_wanted()) shared_.expect(*wanted);
+    }
     const Clock::time_point start = Clock::now();
     piece = {};
     bool more = false;

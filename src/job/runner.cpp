@@ -1,12 +1,12 @@
 #include "job/runner.hpp"
 
-#include <algorithm>
 #include <exception>
 #include <optional>
 #include <utility>
 
 #include <pararun/error.hpp>
 
+#include "job/backoff.hpp"
 #include "json/text.hpp"
 
 namespace pararun::job {
@@ -24,14 +24,6 @@ std::string seconds(std::chrono::nanoseconds time) {
   std::string text;
   JsonWriter(text).value(static_cast<double>(time.count()) / 1e9);
   return text + " s";
-}
-
-/// Steele, Lea and Flood's SplitMix64, for jitter: a good mix of its argument.
-std::uint64_t mix(std::uint64_t x) noexcept {
-  x += 0x9e3779b97f4a7c15;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
 }
 
 }  // namespace
@@ -200,7 +192,9 @@ bool Runner::conclude(Token& token, Verdict verdict, Clock::time_point now) {
   if (rest.size() > 0) shared_.flow.give_back(rest);
   if (retry.size() > 0) {
     retry.attempts = token.piece.attempts + 1;
-    retry.due = retry_due(block.first_index + block.runnable[retry.begin], retry.attempts, now);
+    const std::uint64_t index = block.first_index + block.runnable[retry.begin];
+    const auto random = index ^ static_cast<std::uint64_t>(now.time_since_epoch().count());
+    retry.due = after(now, backoff(shared_.settings.options.retry_delay, retry.attempts, random));
     shared_.flow.give_back(retry);
     shared_.expect(retry.due);
   }
@@ -234,16 +228,6 @@ Runner::Freed Runner::free_stuck(Token& token, Clock::time_point now) {
   }
   if (rest.size() > 0) shared_.flow.give_back(rest);
   return freed;
-}
-
-Clock::time_point Runner::retry_due(std::uint64_t index, unsigned attempts, Clock::time_point now) const {
-  using namespace std::chrono;
-  constexpr nanoseconds kLongest = minutes(1);
-  nanoseconds wait = std::min(shared_.settings.options.retry_delay, kLongest);
-  for (unsigned i = 1; i < attempts && wait < kLongest; ++i) wait = std::min(wait * 2, kLongest);
-  const auto half = static_cast<std::uint64_t>(wait.count() / 2);
-  const auto jitter = mix(index ^ static_cast<std::uint64_t>(now.time_since_epoch().count())) % (half + 1);
-  return after(now, wait - nanoseconds(jitter));
 }
 
 }  // namespace pararun::job

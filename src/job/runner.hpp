@@ -33,7 +33,6 @@ class Runner {
   Verdict fail_item(Token& token, const Failure& failure, LineFormat::FailureFacts facts);
   bool conclude(Token& token, Verdict verdict, Clock::time_point now);
   void abandon(Token& token) noexcept;
-  Clock::time_point retry_due(std::uint64_t index, unsigned attempts, Clock::time_point now) const;
 
   detail::Work& work_;
   Shared& shared_;
