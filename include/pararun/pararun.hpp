@@ -6,6 +6,7 @@
 #include <pararun/error.hpp>
 #include <pararun/failure.hpp>
 #include <pararun/generator.hpp>
+#include <pararun/inspect.hpp>
 #include <pararun/json.hpp>
 #include <pararun/json_writer.hpp>
 #include <pararun/key.hpp>

@@ -79,7 +79,8 @@ const char* network_file_system(long magic) noexcept {
 
 /// Null if the path came to name another file before the lock was taken: the lock then guards nothing.
 std::optional<LockedFile> try_open_locked(const std::filesystem::path& path, const std::filesystem::path& absolute) {
-  LockedFile file{posix::open_regular(path, O_RDWR | O_APPEND | O_CREAT), path, absolute};
+  const auto open = [&] { return posix::open_regular(path, O_RDWR | O_APPEND | O_CREAT); };
+  LockedFile file{posix::OwnFd::from(open), path, absolute};
   struct flock whole {};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;
@@ -122,17 +123,17 @@ std::int64_t lock_holder(const LockedFile& file) {
   return holder;
 }
 
-std::vector<std::string> file_warnings(const LockedFile& file) {
+std::vector<std::string> file_warnings(int fd, const std::filesystem::path& path) {
   std::vector<std::string> warnings;
-  const ::nlink_t names = posix::status(file.fd.get(), file.path).st_nlink;
+  const ::nlink_t names = posix::status(fd, path).st_nlink;
   if (names > 1) {
-    warnings.push_back(file.path.string() + " has " + std::to_string(names) +
+    warnings.push_back(path.string() + " has " + std::to_string(names) +
                        " names (hard links): each would have a failures file of its own");
   }
   struct statfs system {};
-  if (::fstatfs(file.fd.get(), &system) == 0) {
+  if (::fstatfs(fd, &system) == 0) {
     if (const char* kind = network_file_system(system.f_type)) {
-      warnings.push_back(file.path.string() + " is on a network file system (" + kind +
+      warnings.push_back(path.string() + " is on a network file system (" + kind +
                          "): a second run on another machine may not be noticed");
     }
   }

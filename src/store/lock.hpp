@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "posix/fd.hpp"
+#include "posix/own_fds.hpp"
 
 namespace pararun::store {
 
-/// A regular file, open for reading and appending, and locked for as long as `fd` is open. The lock belongs to
-/// the open file description: a process forked without an exec holds it too until it closes its copy.
+/// A regular file, open for reading and appending, and locked for as long as `fd` is open. The lock is this process's
+/// alone: a forked one has neither the lock nor the descriptor.
 struct LockedFile {
-  posix::Fd fd;
+  posix::OwnFd fd;
   std::filesystem::path path;      ///< as it was given, for messages
   std::filesystem::path absolute;  ///< to find it again, should the program change its working directory
 };
@@ -26,7 +26,7 @@ LockedFile open_locked(const std::filesystem::path& path);
 /// machines' and other containers' are invisible.
 std::int64_t lock_holder(const LockedFile& file);
 
-/// What about this file may weaken the store's promises, in words; mostly nothing.
-std::vector<std::string> file_warnings(const LockedFile& file);
+/// What about the open file may weaken the store's promises, in words; mostly nothing.
+std::vector<std::string> file_warnings(int fd, const std::filesystem::path& path);
 
 }  // namespace pararun::store

@@ -16,6 +16,7 @@
 #include "store/recovery.hpp"
 #include "store/scan.hpp"
 #include "store/seen_set.hpp"
+#include "store/survey.hpp"
 #include "store/writer.hpp"
 
 namespace pararun::store {
@@ -31,7 +32,6 @@ struct ResultsStore::Parts {
         failures(open_locked(failures_path(options.path))) {}
 
   void recover();
-  void load_results(std::uint64_t size);
   void load_failures(std::uint64_t size);
   void note_torn_failures(const Repair& repair);
 
@@ -49,17 +49,18 @@ struct ResultsStore::Parts {
 
 void ResultsStore::Parts::recover() {
   const posix::FileSizeSignalBlocked blocked;
+  recovery = survey(results.fd.get(), results.path, options.key_field, hasher, seen, options.threads);
+  if (options.strict && recovery.damaged != 0) {
+    const Damage& first = recovery.damage.front();
+    throw CacheDamaged(results.path, first.offset, first.problem);
+  }
   for (const LockedFile* file : {&results, &failures}) {
-    std::ranges::move(file_warnings(*file), std::back_inserter(recovery.warnings));
+    std::ranges::move(file_warnings(file->fd.get(), file->path), std::back_inserter(recovery.warnings));
   }
   LineScanner scanner(options.key_field);
   const Repair repair = repair_tail(results, scanner);
-  recovery.torn_bytes = repair.torn_bytes;
-  recovery.torn_path = repair.torn_path;
-  recovery.newline_added = repair.newline_added;
   const Repair failures_repair = repair_tail(failures, scanner);
   note_torn_failures(failures_repair);
-  load_results(repair.lines_end);
   // Without results nothing is known about old failures either: the user began anew.
   if (!options.retry_failed && repair.lines_end != 0) load_failures(failures_repair.lines_end);
   if (options.durability == Durability::machine) {
@@ -68,20 +69,6 @@ void ResultsStore::Parts::recover() {
       posix::sync(file->fd.get(), file->path);
       posix::sync_name(file->path);
     }
-  }
-}
-
-void ResultsStore::Parts::load_results(std::uint64_t size) {
-  LoadResult loaded = load_ids(results.fd.get(), size, options.key_field, hasher, seen, options.threads, results.path);
-  recovery.lines = loaded.lines;
-  recovery.ids = loaded.fresh_ids;
-  recovery.duplicates = loaded.lines - loaded.fresh_ids;
-  recovery.foreign = loaded.foreign;
-  recovery.damaged = loaded.damaged;
-  recovery.damage = std::move(loaded.damage);
-  if (options.strict && recovery.damaged != 0) {
-    const Damage& first = recovery.damage.front();
-    throw CacheDamaged(results.path, first.offset, first.problem);
   }
 }
 
