@@ -15,14 +15,12 @@
 
 #include <pararun/detail/id_list.hpp>
 #include <pararun/error.hpp>
-#include <pararun/json.hpp>
-#include <pararun/json_writer.hpp>
+#include <pararun/source.hpp>
 
 #include "fuzz/reference.hpp"
 #include "posix/file.hpp"
 #include "store/load.hpp"
 #include "store/results_store.hpp"
-#include "store/scan.hpp"
 
 namespace pararun::testing {
 namespace {
@@ -30,8 +28,7 @@ namespace {
 using store::Admission;
 using store::ResultsStore;
 
-/// All prefixes of a line cost the square of its length.
-constexpr std::size_t kLongestToCut = 512;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 /// A system call for each chunk.
 constexpr std::size_t kMostChunks = 512;
 
@@ -44,19 +41,6 @@ void write(const std::filesystem::path& path, std::string_view content) {
 std::string read(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-ReferenceLine::Kind kind_of(store::LineKind kind) {
-  switch (kind) {
-    case store::LineKind::id:
-      return ReferenceLine::Kind::id;
-    case store::LineKind::foreign:
-      return ReferenceLine::Kind::foreign;
-    case store::LineKind::blank:
-      return ReferenceLine::Kind::blank;
-    default:
-      return ReferenceLine::Kind::damaged;
-  }
 }
 
 std::string compare_number(const std::string& what, std::uint64_t found, std::uint64_t expected) {
@@ -160,42 +144,6 @@ std::string compare_strict_open(const Files& files, const ReferenceFile& expecte
 
 }  // namespace
 
-std::string compare_scan(std::string_view line, const std::string& key_field) {
-  // A copy of just this size, so that a sanitizer sees a byte read behind it.
-  const std::vector<char> bytes(line.begin(), line.end());
-  const std::string_view text(bytes.data(), bytes.size());
-  store::LineScanner scanner(key_field);
-  const store::ScannedLine found = scanner.scan(text);
-  const ReferenceLine expected = read_reference_line(text, key_field);
-  if (kind_of(found.kind) != expected.kind) return "the scanner sees another kind of line";
-  if ((found.kind == store::LineKind::damaged) != (found.problem != nullptr)) return "damage without a problem";
-  if (expected.id && (found.id_kind == detail::IdKind::integer) != expected.id->is_integer) return "the id's type";
-  if (expected.id && found.id != expected.id->text) return "the id is another";
-  if (expected.kind == ReferenceLine::Kind::damaged || text.size() > kLongestToCut) return {};
-  for (std::size_t end = text.find_last_not_of(" \t\r\n"); end != text.npos && end > text.find('{'); --end) {
-    if (scanner.scan(text.substr(0, end)).kind != store::LineKind::damaged) return "a part of a line is taken for one";
-  }
-  return {};
-}
-
-std::string compare_parse(std::string_view text) {
-  JsonChecker json(false);
-  const bool is_json =
-      std::all_of(text.begin(), text.end(), [&](char c) { return json.feed(static_cast<unsigned char>(c)); });
-  const bool expected = is_json && json.is_complete() && json.depth() <= Json::kMaxDepth;
-  const std::vector<char> bytes(text.begin(), text.end());
-  try {
-    const Json value = Json::parse({bytes.data(), bytes.size()});
-    if (!expected) return "the parser takes something else for JSON";
-    std::string written;
-    JsonWriter writer(written);
-    write_json(writer, value);
-    return Json::parse(written) == value ? "" : "what is written is read as something else";
-  } catch (const JsonError&) {
-    return expected ? "the parser refuses JSON" : "";
-  }
-}
-
 std::string compare_load(const std::filesystem::path& directory, std::string_view content) {
   const Files files(directory);
   const std::filesystem::path path = files.at("r.jsonl");
@@ -262,6 +210,31 @@ std::string compare_open_failures(const std::filesystem::path& directory, std::s
   if (read(files.at("r.failed.jsonl")) != expected.repaired) return "the repaired failures file holds something else";
   if (read(files.at("r.jsonl")) != "{}\n") return "the results file was changed";
   return compare_torn_file(files.at("r.failed.torn.jsonl"), expected);
+}
+
+std::string compare_sources(const std::filesystem::path& directory, std::string_view content) {
+  const std::filesystem::path path = directory / "input.jsonl";
+  write(path, content);
+  if (content.starts_with(kByteOrderMark)) content.remove_prefix(kByteOrderMark.size());
+  Lines lines(path);
+  JsonLines values(path);
+  while (!content.empty()) {
+    const std::size_t end = std::min(content.find('\n'), content.size());
+    std::string_view line = content.substr(0, end);
+    if (end != content.size() && line.ends_with('\r')) line.remove_suffix(1);
+    content.remove_prefix(std::min(end + 1, content.size()));
+    if (lines.next() != line) return "another line is read";
+    if (line.find_first_not_of(" \t\r") == line.npos) continue;
+    const bool is_json = is_reference_json(line, Json::kMaxDepth);
+    try {
+      if (!values.next()) return "a line of JSON Lines is left out";
+      if (!is_json) return "a line is read as a value, and is none";
+    } catch (const BadItem&) {
+      if (is_json) return "a line is refused that is a value";
+    }
+  }
+  if (lines.next() || values.next()) return "more lines are read than there are";
+  return {};
 }
 
 std::filesystem::path make_scratch_directory() {

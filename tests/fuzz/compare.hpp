@@ -24,6 +24,9 @@ std::string compare_open(const std::filesystem::path& directory, std::string_vie
 /// The same for a failures file of that content beside an intact results file.
 std::string compare_open_failures(const std::filesystem::path& directory, std::string_view content);
 
+/// `lines` and `jsonl` on an input of that content.
+std::string compare_sources(const std::filesystem::path& directory, std::string_view content);
+
 /// An empty directory of one's own, in memory where the system has such a place. Its owner removes it.
 std::filesystem::path make_scratch_directory();
 

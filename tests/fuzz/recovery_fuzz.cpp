@@ -1,4 +1,5 @@
-// A results file and a failures file as another program, a torn write or a power loss may have left them.
+// A results file and a failures file as another program, a torn write or a power loss may have left them; and the same
+// content as the input of a job.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -26,5 +27,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require_nothing(compare_open(scratch.path, content));
   require_nothing(compare_open_failures(scratch.path, content));
   require_nothing(compare_load(scratch.path, content));
+  require_nothing(compare_sources(scratch.path, content));
   return 0;
 }

@@ -8,15 +8,22 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
+bool feed(JsonChecker& json, std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [&](char c) { return json.feed(static_cast<unsigned char>(c)); });
+}
+
 }  // namespace
+
+bool is_reference_json(std::string_view text, std::size_t most_depth) {
+  JsonChecker json(false);
+  return feed(json, text) && json.is_complete() && json.depth() <= most_depth;
+}
 
 ReferenceLine read_reference_line(std::string_view line, std::string_view key_field) {
   using Kind = ReferenceLine::Kind;
   if (line.find_first_not_of(" \t\r\n") == line.npos) return {Kind::blank, {}};
   JsonChecker json(true, key_field);
-  const bool is_json =
-      std::all_of(line.begin(), line.end(), [&](char c) { return json.feed(static_cast<unsigned char>(c)); });
-  if (!is_json || !json.is_complete() || !json.is_object()) return {Kind::damaged, {}};
+  if (!feed(json, line) || !json.is_complete() || !json.is_object()) return {Kind::damaged, {}};
   return {json.id() ? Kind::id : Kind::foreign, json.id()};
 }
 

@@ -1,6 +1,7 @@
 /// What opening a results file must come to, decided by the slow way: src/store/FORMAT.md put into words of its own.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -19,6 +20,9 @@ struct ReferenceLine {
   Kind kind = Kind::damaged;
   std::optional<ReferenceId> id;  ///< of a line of kind `id`
 };
+
+/// Whether `text` is one value as of RFC 8259, its containers nested no deeper than that.
+bool is_reference_json(std::string_view text, std::size_t most_depth);
 
 ReferenceLine read_reference_line(std::string_view line, std::string_view key_field = "id");
 
