@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 
 #include "job/handover.hpp"
 #include "job/parallelism.hpp"
@@ -16,12 +17,18 @@ namespace pararun::job {
 struct Pipeline::Parts {
   explicit Parts(std::size_t workers) : n_workers(workers), parallelism(workers), arena(static_cast<int>(workers), 1) {}
 
+  void set_stages(Stages* now) {
+    const std::lock_guard lock(mutex);
+    stages = now;
+  }
+
   const std::size_t n_workers;
   Parallelism parallelism;
   tbb::task_arena arena;
   tbb::task_group helpers;
-  Stages* stages = nullptr;
   std::atomic<bool> help_on_its_way{false};  // one helper at a time waits for a worker
+  std::mutex mutex;
+  Stages* stages = nullptr;  // guarded by mutex; null where a helper would come too early or too late
 };
 
 // One of the workers is the calling thread; the thread of the watch is still to come.
@@ -33,7 +40,7 @@ Pipeline::~Pipeline() = default;
 std::size_t Pipeline::n_workers() const noexcept { return parts_->n_workers; }
 
 void Pipeline::run(std::size_t max_tokens, Stages& stages) {
-  parts_->stages = &stages;
+  parts_->set_stages(&stages);
   int input_mark = 0, output_mark = 0;
 
   const auto input = [&](tbb::flow_control& control) noexcept -> Token* {
@@ -75,16 +82,17 @@ void Pipeline::run(std::size_t max_tokens, Stages& stages) {
                                tbb::make_filter<Token*, Token*>(tbb::filter_mode::parallel, work) &
                                tbb::make_filter<Token*, void>(tbb::filter_mode::serial_out_of_order, output),
                            context);
+    parts_->set_stages(nullptr);
     parts_->helpers.wait();
   });
   take(&stages);
 }
 
 void Pipeline::help() {
-  if (parts_->help_on_its_way.exchange(true)) return;
+  const std::lock_guard lock(parts_->mutex);
+  if (parts_->stages == nullptr || parts_->help_on_its_way.exchange(true)) return;
   give(parts_->stages);
-  parts_->arena.enqueue(parts_->helpers.defer([this] {
-    Stages& stages = *parts_->stages;
+  parts_->arena.enqueue(parts_->helpers.defer([this, &stages = *parts_->stages] {
     take(&stages);
     parts_->help_on_its_way = false;
     while (Token* token = stages.due()) {

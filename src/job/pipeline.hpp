@@ -35,7 +35,7 @@ class Pipeline {
   void run(std::size_t max_tokens, Stages& stages);
 
   /// While the input filter waits inside of the input, pieces that are due find no way in: this lets another
-  /// worker fetch them with `Stages::due`. Any thread, while `run` runs.
+  /// worker fetch them with `Stages::due`. Any thread; does nothing before and after `run`.
   void help();
 
  private:
