@@ -1,6 +1,7 @@
 #include "crash/ledger.hpp"
 
-#include <cstring>
+#include <algorithm>
+#include <vector>
 
 #include <catch2/catch.hpp>
 
@@ -10,103 +11,182 @@
 namespace pararun::testing {
 namespace {
 
-std::filesystem::path failures_of(std::filesystem::path results) {
-  return results.replace_extension(".failed" + results.extension().string());
+std::filesystem::path with_word(std::filesystem::path path, const std::string& word) {
+  return path.replace_extension(word + path.extension().string());
 }
+
+/// An id as it stands in a set of them.
+std::string key_of(const PlainLine& line) { return (line.is_integer ? "i" : "s") + line.id; }
+std::string key_of(std::uint64_t index) { return "s" + item_id(index); }
+
+/// The counts of a run that goes to its end.
+struct Expected {
+  std::uint64_t seen = 0, skipped = 0, skipped_failed = 0, duplicates = 0, succeeded = 0, failed = 0;
+
+  Expected(std::uint64_t items, const std::set<std::string>& done, const std::set<std::string>& failed_earlier,
+           const RunFacts& facts) {
+    std::vector<bool> met(items);
+    for (std::uint64_t position = 0; position < items_in_input(items); ++position) {
+      const std::uint64_t index = index_at(position);
+      ++seen;
+      if (done.contains(key_of(index))) {
+        ++skipped;
+      } else if (failed_earlier.contains(key_of(index))) {
+        ++skipped;
+        ++skipped_failed;
+      } else if (met[index]) {
+        ++duplicates;
+      } else {
+        met[index] = true;
+        ++(given_up(index, facts.run, facts.retries) ? failed : succeeded);
+      }
+    }
+  }
+};
 
 }  // namespace
 
+void Ledger::File::take(const PlainLine& line) {
+  switch (line.kind) {
+    case PlainLine::Kind::id:
+      ++id_lines;
+      ids.insert(key_of(line));
+      break;
+    case PlainLine::Kind::foreign:
+      ++foreign;
+      break;
+    case PlainLine::Kind::blank:
+      break;
+    case PlainLine::Kind::damaged:
+      damage.push_back(line);
+      break;
+  }
+}
+
 Ledger::Ledger(std::filesystem::path results, std::uint64_t items)
-    : items_(items), results_{results, {}}, failures_{failures_of(results), {}} {}
+    : items_(items), results_{.path = results}, failures_{.path = with_word(results, ".failed")} {}
+
+void Ledger::start_over() {
+  for (File* file : {&results_, &failures_}) {
+    *file = {.path = file->path};
+    const std::string content = read_file(file->path);
+    const PlainFile all = read_plain_file(content);
+    for (const PlainLine& line : all.lines) file->take(line);
+    file->known = content.substr(0, content.size() - all.tail.size());
+  }
+}
 
 void Ledger::before_run() {
   examine_tail(results_);
   examine_tail(failures_);
+  results_.was_empty = results_.known.empty() && !results_.whole_tail;
+}
+
+/// What follows the known lines, which must be as they were.
+std::string Ledger::new_content(const File& file) const {
+  const std::string content = read_file(file.path);
+  if (!content.starts_with(file.known)) FAIL("lines have changed in " << file.path);
+  return content.substr(file.known.size());
 }
 
 void Ledger::examine_tail(File& file) {
-  const std::string content = read_file(file.path);
-  REQUIRE(content.size() >= file.known.size());
-  const std::string tail = content.substr(file.known.size());
-  file.whole_tail = read_plain_line(tail).kind == PlainLine::Kind::id;
+  file.tail = new_content(file);
+  REQUIRE(file.tail.find('\n') == file.tail.npos);
+  std::string_view line = file.tail;
+  if (file.known.empty() && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
+  const PlainLine::Kind kind = read_plain_line(line).kind;
+  file.whole_tail = kind == PlainLine::Kind::id || kind == PlainLine::Kind::foreign;
   whole_tails_ += file.whole_tail;
-  torn_tails_ += !file.whole_tail && !tail.empty();
-}
-
-PlainFile Ledger::new_lines(File& file) {
-  const std::string content = read_file(file.path);
-  REQUIRE(content.size() >= file.known.size());
-  REQUIRE(std::memcmp(content.data(), file.known.data(), file.known.size()) == 0);
-  PlainFile fresh = read_plain_file(std::string_view(content).substr(file.known.size()), file.known.size());
-  file.known = content.substr(0, content.size() - fresh.tail.size());
-  return fresh;
+  torn_tails_ += !file.whole_tail && !file.tail.empty();
 }
 
 std::uint64_t Ledger::index_of(const PlainLine& line, const File& file) const {
   const std::optional<std::uint64_t> index = item_index(line.id);
   if (line.kind != PlainLine::Kind::id || line.is_integer || !index || *index >= items_) {
-    FAIL("not a line of this job, at byte " << line.offset << " of " << file.path << ": "
-                                            << file.known.substr(line.offset, std::min<std::size_t>(line.length, 200)));
+    FAIL("not a line of this job, at byte " << line.offset << " of " << file.path);
   }
   return *index;
 }
 
-void Ledger::after_run(const Killable& job, const RunFacts& facts) {
-  const std::uint64_t done_before = done_.size() + results_.whole_tail;
-  const PlainFile results = new_lines(results_);
-  const std::uint64_t older = results_.whole_tail;  // the line that was whole but for its newline
-  REQUIRE(results.lines.size() >= older);
-  std::uint64_t last = 0;
-  for (std::size_t i = 0; i < results.lines.size(); ++i) {
-    const std::uint64_t index = index_of(results.lines[i], results_);
-    if (fails_always(index)) FAIL("a result of an item that has none: " << index);
-    if (!done_.insert(index).second) FAIL("twice in the file: " << index);
-    if (i < older) continue;
-    if (given_up(index, facts.run, facts.retries)) FAIL("a result of an item that failed: " << index);
-    if (facts.in_order && index < last) FAIL("out of order: " << index << " behind " << last);
-    last = index;
+/// The lines of this run. An unfinished line of an earlier one is known from when it was given its newline.
+PlainFile Ledger::take_new_lines(File& file) const {
+  const std::string content = new_content(file);
+  PlainFile fresh = read_plain_file(content, file.known.size());
+  file.known += content.substr(0, content.size() - fresh.tail.size());
+  if (file.whole_tail && !fresh.lines.empty()) {
+    file.take(fresh.lines.front());
+    fresh.lines.erase(fresh.lines.begin());
   }
-  const std::uint64_t succeeded = results.lines.size() - older;
-  CHECK(succeeded >= job.told_succeeded());
-
-  const PlainFile failures = new_lines(failures_);
-  const std::uint64_t older_failures = failures_.whole_tail;
-  REQUIRE(failures.lines.size() >= older_failures);
-  std::set<std::uint64_t> failed;
-  for (std::size_t i = older_failures; i < failures.lines.size(); ++i) {
-    const std::uint64_t index = index_of(failures.lines[i], failures_);
-    if (!given_up(index, facts.run, facts.retries)) FAIL("a failure of an item that succeeds: " << index);
-    if (!failed.insert(index).second) FAIL("failed twice in one run: " << index);
-  }
-  CHECK(failed.size() >= job.told_failed());
-
-  if (!job.report()) return;
-  CHECK(results.tail.empty());
-  CHECK(failures.tail.empty());
-  CHECK(job.report()->number("succeeded") == succeeded);
-  CHECK(job.report()->number("failed") == failed.size());
-  check_report(*job.report(), done_before, succeeded);
+  return fresh;
 }
 
-void Ledger::check_report(const Arguments& report, std::uint64_t done_before, std::uint64_t succeeded) const {
+void Ledger::after_run(const Killable& job, const RunFacts& facts) {
+  const PlainFile results = take_new_lines(results_);
+  const PlainFile failures = take_new_lines(failures_);
+  if (job.report()) check_recovery(*job.report());
+  const bool skips_failed = !facts.retry_failed && !results_.was_empty;
+  const Expected expected(items_, results_.ids, skips_failed ? failures_.ids : std::set<std::string>(), facts);
+
+  std::uint64_t last = 0;
+  for (const PlainLine& line : results.lines) {
+    const std::uint64_t index = index_of(line, results_);
+    if (results_.ids.contains(key_of(line))) FAIL("twice in the file: " << index);
+    if (given_up(index, facts.run, facts.retries)) FAIL("a result of an item that failed: " << index);
+    if (facts.in_order && index < last) FAIL("out of order: " << index << " behind " << last);
+    results_.take(line);
+    last = index;
+  }
+  std::set<std::uint64_t> failed;
+  for (const PlainLine& line : failures.lines) {
+    const std::uint64_t index = index_of(line, failures_);
+    if (!given_up(index, facts.run, facts.retries)) FAIL("a failure of an item that succeeds: " << index);
+    if (!failed.insert(index).second) FAIL("failed twice in one run: " << index);
+    if (skips_failed && failures_.ids.contains(key_of(line))) FAIL("not to be tried again: " << index);
+  }
+  for (const PlainLine& line : failures.lines) failures_.take(line);
+  CHECK(results.lines.size() >= job.told_succeeded());
+  CHECK(failures.lines.size() >= job.told_failed());
+
+  if (!job.report()) return;
+  const Arguments& report = *job.report();
+  CHECK(results.tail.empty());
+  CHECK(failures.tail.empty());
+  CHECK(report.number("succeeded") == results.lines.size());
+  CHECK(report.number("failed") == failures.lines.size());
   CHECK(report.number("seen") == report.number("skipped") + report.number("duplicates") + report.number("succeeded") +
                                      report.number("failed") + report.number("unfinished"));
-  CHECK(report.number("ids") == done_before);
-  CHECK(report.number("lines") == done_before);
-  CHECK(report.number("damaged") == 0);
-  CHECK(report.number("foreign") == 0);
-  CHECK(done_.size() == done_before + succeeded);
-  if (report.text("stopped") == "finished") CHECK(report.number("seen") == items_in_input(items_));
+  if (report.text("stopped") != "finished") return;
+  CHECK(report.number("seen") == expected.seen);
+  CHECK(report.number("skipped") == expected.skipped);
+  CHECK(report.number("skipped_failed") == expected.skipped_failed);
+  CHECK(report.number("duplicates") == expected.duplicates);
+  CHECK(report.number("succeeded") == expected.succeeded);
+  CHECK(report.number("failed") == expected.failed);
+}
+
+/// What the job says it found, against what was there.
+void Ledger::check_recovery(const Arguments& report) const {
+  CHECK(report.number("lines") == results_.id_lines);
+  CHECK(report.number("ids") == results_.ids.size());
+  CHECK(report.number("twice") == results_.id_lines - results_.ids.size());
+  CHECK(report.number("foreign") == results_.foreign);
+  CHECK(report.number("damaged") == results_.damage.size());
+  CHECK(report.number("newline_added") == results_.whole_tail);
+  CHECK(report.number("torn") == (results_.whole_tail ? 0 : results_.tail.size()));
+  check_tail_kept(results_);
+  check_tail_kept(failures_);
+}
+
+/// No byte that was cut off is lost.
+void Ledger::check_tail_kept(const File& file) const {
+  if (file.whole_tail || file.tail.empty()) return;
+  CHECK(read_file(with_word(file.path, ".torn")).ends_with(file.tail + '\n'));
 }
 
 void Ledger::require_complete() const {
-  std::uint64_t wanted = 0;
   for (std::uint64_t index = 0; index < items_; ++index) {
-    if (fails_always(index)) continue;
-    ++wanted;
-    if (!done_.contains(index)) FAIL("not in the file: " << index);
+    if (!fails_always(index) && !results_.ids.contains(key_of(index))) FAIL("not in the file: " << index);
   }
-  CHECK(done_.size() == wanted);
 }
 
 }  // namespace pararun::testing

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "crash/killable.hpp"
 #include "support/plain_reader.hpp"
@@ -17,44 +18,59 @@ struct RunFacts {
   std::uint64_t run = 0;
   unsigned retries = 0;
   bool in_order = false;
+  bool retry_failed = true;
 };
 
 class Ledger {
  public:
-  /// Of a job with so many items and these files, none of which holds a damaged line.
+  /// Of a job with so many items and these files.
   Ledger(std::filesystem::path results, std::uint64_t items);
 
-  /// Looks at what the last run left behind; to be called when nothing runs, before each run.
+  /// Accepts whatever is in the files now.
+  void start_over();
+
+  /// Looks at what follows the last newlines. To be called before each run.
   void before_run();
 
-  /// Checks that every line is whole, that each id is there once, that nothing is there which cannot be, that nothing
-  /// is gone which was there, and that everything is there which the job has said.
+  /// Checks the files: everything is there that was, all that is new is whole lines of results and failures that this
+  /// run can have had, no id is there twice, and what the job has said is safe is there. The numbers of a job that came
+  /// to its end must be what the files had led to expect.
   void after_run(const Killable& job, const RunFacts& facts);
 
   /// Checks that every result there can be is there.
   void require_complete() const;
 
-  std::uint64_t done() const { return done_.size(); }
+  std::uint64_t done() const { return results_.ids.size(); }
   std::uint64_t torn_tails() const { return torn_tails_; }
   std::uint64_t whole_tails() const { return whole_tails_; }
+  const PlainLine* first_damage() const { return results_.damage.empty() ? nullptr : &results_.damage.front(); }
 
  private:
-  /// One of the two files.
+  /// One of the two files, up to its last newline, and then the rest.
   struct File {
     std::filesystem::path path;
-    std::string known;        ///< its whole lines so far
-    bool whole_tail = false;  ///< what follows them lacks its newline alone
+    std::string known{};
+    std::set<std::string> ids{};
+    std::uint64_t id_lines = 0;
+    std::uint64_t foreign = 0;
+    std::vector<PlainLine> damage{};
+    std::string tail{};
+    bool whole_tail = false;  ///< the rest lacks its newline alone
+    bool was_empty = true;    ///< of lines, when the run began
+
+    void take(const PlainLine& line);
   };
 
+  std::string new_content(const File& file) const;
   void examine_tail(File& file);
-  PlainFile new_lines(File& file);
+  PlainFile take_new_lines(File& file) const;
   std::uint64_t index_of(const PlainLine& line, const File& file) const;
-  void check_report(const Arguments& report, std::uint64_t done_before, std::uint64_t succeeded) const;
+  void check_recovery(const Arguments& report) const;
+  void check_tail_kept(const File& file) const;
 
   std::uint64_t items_;
   File results_;
   File failures_;
-  std::set<std::uint64_t> done_;
   std::uint64_t torn_tails_ = 0;
   std::uint64_t whole_tails_ = 0;
 };

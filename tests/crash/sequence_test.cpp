@@ -1,0 +1,173 @@
+#include <sys/stat.h>
+
+#include <chrono>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "crash/damage.hpp"
+#include "crash/items.hpp"
+#include "crash/killable.hpp"
+#include "crash/ledger.hpp"
+#include "support/temp_dir.hpp"
+
+using namespace pararun::testing;
+
+namespace {
+
+/// A job to which one thing after the other happens.
+class Sequence {
+ public:
+  explicit Sequence(std::uint64_t seed)
+      : random_(seed), items_(1 + below(60)), results_(dir_ / "r.jsonl"), ledger_(results_, items_) {
+    log_ = "seed " + std::to_string(seed) + ", " + std::to_string(items_) + " items";
+  }
+
+  void take_a_step() {
+    switch (below(8)) {
+      case 0:
+        return run("to its end", {});
+      case 1:
+        return run("stopped", {"stop_after=" + std::to_string(1 + below(items_))});
+      case 2:
+      case 3:
+        return run_and_kill();
+      case 4:
+        return refuse_damage();
+      case 5:
+        return damage(damage_middle(results_, random_));
+      case 6:
+        return damage("failures: " + (below(2) == 0 ? damage_tail : damage_middle)(dir_ / "r.failed.jsonl", random_));
+      default:
+        return damage(damage_tail(results_, random_));
+    }
+  }
+
+  void end() {
+    run_with("the last run", {"items=" + std::to_string(items_), "retries=1", "n_workers=3"}, {.retries = 1});
+    ledger_.require_complete();
+    const std::string complete = read_file(results_);
+    run("once more", {"retries=1"});
+    CHECK(read_file(results_) == complete);
+  }
+
+ private:
+  std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+
+  std::vector<std::string> arguments(RunFacts& facts) {
+    const bool on_its_own = below(4) == 0;
+    facts = {.run = random_(),
+             .retries = static_cast<unsigned>(below(3)),
+             .in_order = below(2) == 0,
+             .retry_failed = below(2) == 0};
+    std::vector<std::string> words{"items=" + std::to_string(items_),
+                                   "large_every=40",
+                                   "cost_us=" + std::to_string(1 + below(100)),
+                                   "run=" + std::to_string(facts.run),
+                                   "retries=" + std::to_string(facts.retries),
+                                   "retry_failed=" + std::to_string(facts.retry_failed),
+                                   std::string("order=") + (facts.in_order ? "input" : "completion"),
+                                   std::string("durability=") + (below(4) == 0 ? "machine" : "process"),
+                                   std::string("engine=") + (on_its_own ? "store" : "map"),
+                                   "n_workers=" + std::to_string(1 + below(4)),
+                                   "batch=" + std::to_string(below(3) * below(40)),
+                                   "flush_ms=" + std::to_string(below(3) * 4)};
+    facts.in_order = facts.in_order || on_its_own;
+    return words;
+  }
+
+  void run(const std::string& how, const std::vector<std::string>& more) {
+    RunFacts facts;
+    std::vector<std::string> words = arguments(facts);
+    words.insert(words.end(), more.begin(), more.end());
+    run_with(how, words, facts);
+  }
+
+  void run_with(const std::string& how, const std::vector<std::string>& words, const RunFacts& facts) {
+    log_ += "\n  run " + how;
+    for (const std::string& word : words) log_ += " " + word;
+    INFO(log_);
+    ledger_.before_run();
+    Killable job(results_, words);
+    job.wait();
+    REQUIRE(job.report());
+    ledger_.after_run(job, facts);
+    const bool complete = job.report()->text("stopped") == "finished";
+    const bool failures = job.report()->number("failed") + job.report()->number("skipped_failed") > 0;
+    CHECK(job.status() == (!complete ? 75 : failures ? 1 : 0));
+  }
+
+  void run_and_kill() {
+    RunFacts facts;
+    std::vector<std::string> words = arguments(facts);
+    words.push_back("hold_after=" + std::to_string(below(items_)));
+    log_ += "\n  kill";
+    for (const std::string& word : words) log_ += " " + word;
+    INFO(log_);
+    ledger_.before_run();
+    Killable job(results_, words);
+    const auto size = [&] {
+      struct stat file {};
+      return ::stat(results_.c_str(), &file) == 0 ? file.st_size : 0;
+    };
+    const auto before = size(), wanted = static_cast<::off_t>(1 + below(5'000));
+    const auto moment = std::chrono::steady_clock::now() + std::chrono::microseconds(below(20'000));
+    for (job.listen(); !job.has_ended(); job.listen()) {
+      if (size() >= before + wanted || std::chrono::steady_clock::now() >= moment) break;
+      std::this_thread::sleep_for(std::chrono::microseconds(20));
+    }
+    job.kill();
+    // With nothing left to run it may have come to its end.
+    if (!job.report()) CHECK(job.was_killed());
+    ledger_.after_run(job, facts);
+  }
+
+  void damage(const std::string& what) {
+    log_ += "\n  damage: " + what;
+    INFO(log_);
+    ledger_.start_over();
+  }
+
+  /// With `strict` a damaged line is named, and nothing is run.
+  void refuse_damage() {
+    RunFacts facts;
+    std::vector<std::string> words = arguments(facts);
+    words.push_back("strict=1");
+    if (ledger_.first_damage() == nullptr) return run_with("strictly", words, facts);
+    log_ += "\n  refuse";
+    INFO(log_);
+    ledger_.before_run();
+    Killable job(results_, words);
+    job.wait();
+    REQUIRE(job.error());
+    CHECK(job.error()->text("kind") == "damaged");
+    CHECK(job.error()->number("offset") == ledger_.first_damage()->offset);
+    ledger_.after_run(job, facts);
+  }
+
+  std::mt19937_64 random_;
+  const TempDir dir_;
+  const std::uint64_t items_;
+  const std::filesystem::path results_;
+  Ledger ledger_;
+  std::string log_;
+};
+
+void try_sequences(int count) {
+  for (int i = 0; i < count; ++i) {
+    Sequence sequence(mixed(Catch::rngSeed() + static_cast<std::uint64_t>(i)));
+    for (int steps = 1 + i % 12; steps > 0; --steps) sequence.take_a_step();
+    sequence.end();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("whatever is run, stopped, killed and damaged in turn ends with every result once") { try_sequences(100); }
+
+TEST_CASE("whatever is run, stopped, killed and damaged a thousand times ends with every result once", "[long]") {
+  try_sequences(1'000);
+}
