@@ -37,8 +37,8 @@ Parallelism::Parallelism(std::size_t n_workers) : extra_(n_workers - 1) {
     extra_of_all -= extra_;
     set_limit();
     throw OptionsError("n_workers", "oneTBB may use " + std::to_string(found) +
-                                        " threads, by a tbb::global_control of the program, but the jobs that run "
-                                        "need " +
+                                        " threads (by a tbb::global_control of the program or a limit of its own), but "
+                                        "the jobs that run need " +
                                         std::to_string(needed));
   }
 }

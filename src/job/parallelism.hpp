@@ -10,7 +10,7 @@ namespace pararun::job {
 /// 1 + the sum of (n_workers - 1), and only where oneTBB would not allow as much by itself.
 class Parallelism {
  public:
-  /// Throws `OptionsError` where a limit of the program's own is smaller.
+  /// Throws `OptionsError` where a limit of the program's own, or of oneTBB's, is smaller.
   explicit Parallelism(std::size_t n_workers);
   ~Parallelism();
   Parallelism(const Parallelism&) = delete;

@@ -1,5 +1,6 @@
 #include "job/settings.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -22,7 +23,8 @@ void refuse_negative(const char* field, Duration value) {
 
 void check_values(const Options& options) {
   if (options.n_workers > kMostWorkers) {
-    throw OptionsError("n_workers", "must not be above " + std::to_string(kMostWorkers));
+    const std::size_t most = std::max(kMostWorkers, posix::usable_cpus());
+    if (options.n_workers > most) throw OptionsError("n_workers", "must not be above " + std::to_string(most));
   }
   if (options.max_tokens > kMostTokens) {
     throw OptionsError("max_tokens", "must not be above " + std::to_string(kMostTokens));

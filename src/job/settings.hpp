@@ -11,7 +11,8 @@ namespace pararun::job {
 
 using Clock = std::chrono::steady_clock;
 
-/// oneTBB's scheduler makes room for at least this many threads, and can make no more once it runs.
+/// oneTBB's scheduler makes room for at least this many threads, and can make no more once it runs. On a machine with
+/// more CPUs it makes room for more than these.
 inline constexpr std::size_t kMostWorkers = 256;
 
 struct Settings {
