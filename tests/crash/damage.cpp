@@ -77,7 +77,7 @@ std::string damage_middle(const std::filesystem::path& path, Random& random) {
   std::string content = read_file(path);
   std::string what;
   const std::size_t at = below(random, content.size());
-  switch (content.empty() ? 99 : below(random, 5)) {
+  switch (content.empty() ? 99 : below(random, 6)) {
     case 0:
       what = "a byte changed";
       content[at] = static_cast<char>(random());
