@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 
 #include <pararun/error.hpp>
 
@@ -25,11 +26,15 @@ Recovery inspect(const std::filesystem::path& cache_path, const std::string& key
     if (error.error_number() == ENOENT) return {};
     throw;
   }
-  store::SeenSet ids;
   const auto threads = static_cast<unsigned>(std::min<std::size_t>(posix::usable_cpus(), 64));
-  Recovery found = store::survey(fd.get(), cache_path, key_field, store::IdHasher(), ids, threads);
-  found.warnings = store::file_warnings(fd.get(), cache_path);
-  return found;
+  try {
+    store::SeenSet ids;
+    Recovery found = store::survey(fd.get(), cache_path, key_field, store::IdHasher(), ids, threads);
+    found.warnings = store::file_warnings(fd.get(), cache_path);
+    return found;
+  } catch (const std::bad_alloc&) {
+    posix::fail("cannot read", cache_path, ENOMEM);
+  }
 }
 
 }  // namespace pararun

@@ -1,6 +1,8 @@
 #include "store/results_store.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -90,8 +92,13 @@ void ResultsStore::Parts::note_torn_failures(const Repair& repair) {
 
 ResultsStore::ResultsStore(StoreOptions options, std::function<void(Settled)> on_commit)
     : parts_(std::make_unique<Parts>(std::move(options))) {
-  parts_->recover();
   const StoreOptions& chosen = parts_->options;
+  try {
+    parts_->recover();
+  } catch (const std::bad_alloc&) {
+    // A line of a gigabyte, or more ids than there is memory for: it must be known which file that was.
+    posix::fail("cannot read", chosen.path, ENOMEM);
+  }
   parts_->writer.emplace(parts_->results, parts_->failures,
                          Writer::Settings{chosen.durability, chosen.flush_interval, chosen.full_disk_wait},
                          std::move(on_commit));

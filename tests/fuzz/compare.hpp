@@ -17,8 +17,8 @@ std::string compare_parse(std::string_view text);
 /// `load_ids` on a file of that content, in chunks from one byte on.
 std::string compare_load(const std::filesystem::path& directory, std::string_view content);
 
-/// `ResultsStore` on a results file of that content: opened, appended to, and opened again with `strict`. What was in
-/// `directory` under the names used goes.
+/// `inspect` and `ResultsStore` on a results file of that content: looked at, opened, appended to, opened again. What
+/// was in `directory` under the names used goes.
 std::string compare_open(const std::filesystem::path& directory, std::string_view content);
 
 /// The same for a failures file of that content beside an intact results file.
