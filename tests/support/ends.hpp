@@ -69,6 +69,7 @@ class Ends {
     close_writer();
   }
 
+  int reader() const { return reader_; }
   int writer() const { return writer_; }
   void close_reader() { close(reader_); }
   void close_writer() { close(writer_); }

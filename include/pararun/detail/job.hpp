@@ -78,8 +78,8 @@ class Work {
   virtual void clear(Block& block) noexcept = 0;
 
   /// Adds items to the end of `block` until it holds `most`, or about a MiB, or `deadline` has passed.
-  /// Returns false once the input has ended. Throws what the input throws; the items pulled before stay.
-  /// Called by one thread at a time.
+  /// Returns false once the input has ended, but not where it gave up because of a stop. Throws what the input throws;
+  /// the items pulled before stay. Called by one thread at a time.
   virtual bool pull(Block& block, std::size_t most, std::chrono::steady_clock::time_point deadline) = 0;
 
   /// Runs the function on one item and writes its result. Throws what they throw. Called by many threads

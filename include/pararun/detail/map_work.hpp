@@ -94,7 +94,7 @@ class MapWork final : public Work {
     while (block.id_of.size() < most && block.bytes < kMostBytes) {
       const std::size_t pulled = block.id_of.size();
       if (pulled % kItemsBetweenLooks == kItemsBetweenLooks - 1 && std::chrono::steady_clock::now() > deadline) break;
-      if (!pull_one(slots(block))) return false;
+      if (!pull_one(slots(block))) return source_.gave_up();
     }
     return true;
   }

@@ -31,8 +31,9 @@ struct Lent {
   T* item;  // const, unless the job owns the container and may move out of it
 };
 
-/// Beside `next` and what `PullSource` asks for, `over` says whether `next` must not be called again after it threw,
-/// and `where` tells where in the input the last item lay, as far as the input knows.
+/// Beside `next` and what `PullSource` asks for: `gave_up` says whether `next` gave nothing because of a stop, and not
+/// at the end; `over`, whether `next` must not be called again after it threw; `where`, where in the input the last
+/// item lay, as far as the input knows.
 template <class Items>
 class Reader;
 
@@ -48,7 +49,11 @@ class Reader<Items> {
   std::optional<Stored> next() { return source_.next(); }
   bool may_block() const { return source_.may_block(); }
   std::optional<std::uint64_t> size() const { return std::nullopt; }
-  void stop_when(std::function<bool()> stopping) { source_.stop_when(std::move(stopping)); }
+  void stop_when(std::function<bool()> stopping) {
+    if (!stopping) return source_.stop_when({});
+    source_.stop_when([this, stopping = std::move(stopping)] { return gave_up_ = stopping(); });
+  }
+  bool gave_up() const { return gave_up_; }
   bool over() const { return false; }
   std::string where() const {
     if constexpr (requires { source_.where(); }) {
@@ -60,6 +65,7 @@ class Reader<Items> {
 
  private:
   std::remove_reference_t<Items>& source_;
+  bool gave_up_ = false;
 };
 
 template <class Items>
@@ -74,6 +80,7 @@ requires(Callable<Items> && !PullSource<std::remove_reference_t<Items>>) class R
   bool may_block() const { return true; }
   std::optional<std::uint64_t> size() const { return std::nullopt; }
   void stop_when(std::function<bool()>) {}
+  bool gave_up() const { return false; }
   bool over() const { return false; }
   std::string where() const { return {}; }
 
@@ -128,6 +135,7 @@ requires(std::ranges::input_range<Items> && !PullSource<std::remove_reference_t<
   }
 
   void stop_when(std::function<bool()>) {}
+  bool gave_up() const { return false; }
   bool over() const { return over_; }
   std::string where() const { return {}; }
 
