@@ -82,8 +82,8 @@ class JsonParser {
     out = Json::object();
     auto& members = out.on_heap<Json::Members>();
     enter(depth);
-    members.reserve(8);
     if (take('}')) return;
+    members.reserve(8);
     do {
       skip_space();
       if (!next_is('"')) fail("a member's name in quotes is expected");
