@@ -22,7 +22,9 @@ Flow::Next Flow::next(std::size_t most, Piece& piece) {
     if (waiting_.empty()) {
       changed_.wait(lock);
     } else {
-      changed_.wait_until(lock, waiting_.top().due);
+      // By value: the waiting looks at the time again when it is over, and by then another may have come on top.
+      const Clock::time_point due = waiting_.top().due;
+      changed_.wait_until(lock, due);
     }
   }
 }
