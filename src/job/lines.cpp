@@ -88,25 +88,22 @@ LineFormat::LineFormat(std::string_view key_field) : key_field_(key_field), open
   opening_ += ':';
 }
 
-bool LineFormat::begin_result(std::string& line, JsonWriter& result, std::optional<detail::IdView> id) const {
+std::size_t LineFormat::begin_result(std::string& line, JsonWriter& result, std::optional<detail::IdView> id) const {
   line = opening_;
   if (!id) {
     line += "null";
   } else if (id->kind == detail::IdKind::integer) {
     line += id->text;
   } else if (!json::append_string(line, id->text)) {
-    return false;
+    return 0;
   }
   line += kResult;
   result.reset();
   result.watch(id ? std::string_view(key_field_) : std::string_view());
-  return true;
+  return line.size();
 }
 
-void LineFormat::end_result(std::string& line, const JsonWriter& result, bool has_result) const {
-  // Where the result begins follows from where its text can begin: right behind the first `,"result":`
-  // that `begin_result` wrote; ids are escaped, so that text cannot occur inside of one.
-  const std::size_t body = line.find(kResult, opening_.size()) + kResult.size();
+void LineFormat::end_result(std::string& line, std::size_t body, const JsonWriter& result, bool has_result) const {
   const std::size_t id_end = body - kResult.size();
   if (!has_result) {
     line.resize(id_end);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,13 +29,13 @@ class LineFormat {
  public:
   explicit LineFormat(std::string_view key_field);
 
-  /// Starts a result line in `line`, which is cleared, and lets `result` write behind it. False if the id is no
-  /// UTF-8. Without an id the line is never written anywhere; the result is still checked.
-  bool begin_result(std::string& line, JsonWriter& result, std::optional<detail::IdView> id) const;
+  /// Starts a result line in `line`, which is cleared, lets `result` write behind it and returns where that is; 0 if
+  /// the id is no UTF-8. Without an id the line is never written anywhere; the result is still checked.
+  std::size_t begin_result(std::string& line, JsonWriter& result, std::optional<detail::IdView> id) const;
 
-  /// Ends the line, with its newline, once the result has been written (`has_result`) or there is none.
+  /// Ends the line, with its newline, once the result has been written at `body` (`has_result`) or there is none.
   /// Throws `BadResult` where it is not one value, or holds another id.
-  void end_result(std::string& line, const JsonWriter& result, bool has_result) const;
+  void end_result(std::string& line, std::size_t body, const JsonWriter& result, bool has_result) const;
 
   struct FailureFacts {
     std::optional<detail::IdView> id;

@@ -86,7 +86,8 @@ Runner::Verdict Runner::attempt(Token& token, Clock::time_point began, Clock::ti
     facts.attempts = 0;
     return fail_item(token, failure, facts);
   }
-  if (!format_.begin_result(token.scratch, token.result, facts.id)) {
+  const std::size_t body = format_.begin_result(token.scratch, token.result, facts.id);
+  if (body == 0) {
     std::string readable;
     json::append_lossy_string(readable, facts.id->text);
     facts.id.reset();
@@ -113,7 +114,7 @@ Runner::Verdict Runner::attempt(Token& token, Clock::time_point began, Clock::ti
   std::optional<Failure> failure;
   try {
     work_.call(block, slot, call);
-    format_.end_result(token.scratch, token.result, call.returned);
+    format_.end_result(token.scratch, body, token.result, call.returned);
   } catch (...) {
     failure = current_failure();
     if (call.returned) failure->kind = "bad_result";
