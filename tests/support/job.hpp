@@ -2,9 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <exception>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,11 +22,20 @@ namespace pararun::testing {
 inline std::vector<std::string> lines_in(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   std::vector<std::string> lines;
+  bool whole = true;
   for (std::string line; std::getline(in, line);) {
-    CHECK_FALSE(in.eof());
+    whole = !in.eof();
     lines.push_back(line);
   }
+  CHECK(whole);
   return lines;
+}
+
+/// How many whole lines there are at this moment, in a file that is being written.
+inline std::size_t count_lines(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return static_cast<std::size_t>(
+      std::count(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>(), '\n'));
 }
 
 inline std::vector<Json> values_in(const std::filesystem::path& path) {

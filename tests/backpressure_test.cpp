@@ -1,0 +1,264 @@
+/// How many items there are at once, and how many of them a token carries.
+#include "job/batch_size.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <ranges>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include <pararun/pararun.hpp>
+
+#include "support/counted.hpp"
+#include "support/ends.hpp"
+#include "support/job.hpp"
+#include "support/rendezvous.hpp"
+#include "support/temp_dir.hpp"
+
+namespace pr = pararun;
+using namespace pararun::testing;
+using namespace std::chrono_literals;
+using pr::job::BatchSize;
+
+namespace {
+
+pr::generator<Counted> counted(Counted::Census& census, int count) {
+  for (int i = 0; i < count; ++i) co_yield Counted(census, i);
+}
+
+void work_for(std::chrono::microseconds time) {
+  for (const auto end = std::chrono::steady_clock::now() + time; std::chrono::steady_clock::now() < end;) {
+  }
+}
+
+/// A forward range that counts how many of its elements have been looked at.
+auto looked_at(std::atomic<int>& pulled, int count) {
+  return std::views::iota(0, count) | std::views::transform([&pulled](int i) {
+           ++pulled;
+           return i;
+         });
+}
+
+}  // namespace
+
+TEST_CASE("with batch = 1 at most twice as many items as workers are alive") {
+  const TempDir dir;
+  Counted::Census census;
+  const std::size_t n_workers = GENERATE(1U, 2U, 5U);
+  const pr::Report report = pr::map(
+      [](const Counted& item) {
+        if (item.id % 3 == 0) std::this_thread::yield();
+        if (item.id % 11 == 0) throw std::runtime_error("again");
+        return item.id;
+      },
+      counted(census, 3000),
+      {.n_workers = n_workers,
+       .cache_path = dir / "r.jsonl",
+       .retries = 1,
+       .retry_delay = 1ms,
+       .order = GENERATE(pr::Order::completion, pr::Order::input),
+       .batch = 1,
+       .progress = pr::Progress::none});
+  CHECK(report.seen == 3000);
+  CHECK(census.most_alive <= 2 * n_workers);
+  CHECK(census.alive == 0);
+}
+
+TEST_CASE("max_tokens bounds the items, whatever the number of workers") {
+  Counted::Census census;
+  const std::size_t max_tokens = GENERATE(1U, 3U, 50U);
+  const pr::Report report =
+      pr::map([](const Counted&) { std::this_thread::yield(); }, counted(census, 1000),
+              {.n_workers = 4, .max_tokens = max_tokens, .batch = 1, .progress = pr::Progress::none});
+  CHECK(report.succeeded == 1000);
+  CHECK(census.most_alive <= max_tokens);
+}
+
+TEST_CASE("items are pulled only as they are worked on") {
+  std::atomic<int> pulled{0}, most_ahead{0};
+  pr::map(
+      [&](int item) {
+        const int ahead = pulled - item;
+        for (int most = most_ahead; ahead > most && !most_ahead.compare_exchange_weak(most, ahead);) {
+        }
+        work_for(100us);
+      },
+      [&]() -> std::optional<int> { return pulled < 300 ? std::optional<int>(pulled++) : std::nullopt; },
+      {.n_workers = 2, .progress = pr::Progress::none});
+  CHECK(most_ahead <= 4);
+}
+
+TEST_CASE("a batch that was asked for is pulled whole before its first item is run") {
+  std::atomic<int> pulled{0};
+  std::vector<int> pulled_before(64);
+  pr::map([&](int item) { pulled_before[static_cast<std::size_t>(item)] = pulled; }, looked_at(pulled, 64),
+          {.n_workers = 1, .batch = 16, .progress = pr::Progress::none});
+  for (std::size_t i = 0; i < 64; ++i) CHECK(pulled_before[i] == static_cast<int>(i / 16 + 1) * 16);
+}
+
+TEST_CASE("a heavy function gets one item a token") {
+  std::atomic<int> pulled{0};
+  std::vector<int> ahead(100);
+  pr::map(
+      [&](int item) {
+        ahead[static_cast<std::size_t>(item)] = pulled - item;
+        work_for(200us);
+      },
+      looked_at(pulled, 100), {.n_workers = 1, .progress = pr::Progress::none});
+  CHECK(std::ranges::all_of(ahead, [](int count) { return count == 1; }));
+}
+
+TEST_CASE("a trivial function over a forward range gets batches, of at most 256 items") {
+  std::atomic<int> pulled{0};
+  int longest = 0;
+  pr::map([&](int item) { longest = std::max(longest, pulled - item); }, looked_at(pulled, 200'000),
+          {.n_workers = 1, .progress = pr::Progress::none});
+  CHECK(longest > 16);
+  CHECK(longest <= 256);
+}
+
+TEST_CASE("lines of a regular file come in batches, lines of a pipe one by one") {
+  const TempDir dir;
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) text += std::to_string(i) + "\n";
+  write_file(dir / "in.txt", text);
+  CHECK_FALSE(pr::lines(dir / "in.txt").may_block());
+  CHECK_FALSE(pr::jsonl(dir / "in.txt").may_block());
+  const Ends pipe = Ends::of(Ends::Kind::pipe);
+  CHECK(pr::lines("/proc/self/fd/" + std::to_string(pipe.reader())).may_block());
+  CHECK(pr::map([](const std::string&) {}, pr::lines(dir / "in.txt"), {.n_workers = 2, .progress = pr::Progress::none})
+            .succeeded == 20'000);
+}
+
+TEST_CASE("a batch is bounded in bytes") {
+  std::atomic<int> pulled{0};
+  int longest = 0;
+  const auto large = std::views::iota(0, 64) | std::views::transform([&](int) {
+                       ++pulled;
+                       return std::string(300'000, 'x');
+                     });
+  int done = 0;
+  pr::map([&](const std::string&) { longest = std::max(longest, pulled - done++); }, large,
+          {.n_workers = 1, .batch = 64, .progress = pr::Progress::none});
+  CHECK(longest == 4);
+}
+
+TEST_CASE("an item that comes alone is worked on although no second one has arrived") {
+  Ends pipe = Ends::of(Ends::Kind::pipe);
+  std::atomic<int> done{0};
+  std::atomic<bool> each_in_time{true};
+  std::jthread writer([&] {
+    for (int i = 1; i <= 20; ++i) {
+      const std::string line = std::to_string(i) + "\n";
+      if (::write(pipe.writer(), line.data(), line.size()) < 0) break;
+      if (!eventually([&] { return done == i; })) each_in_time = false;
+    }
+    pipe.close_writer();
+  });
+  pr::map([&](const std::string&) { ++done; }, pr::lines("/proc/self/fd/" + std::to_string(pipe.reader())),
+          {.n_workers = GENERATE(1U, 2U, 4U), .progress = pr::Progress::none});
+  writer.join();
+  CHECK(each_in_time);
+  CHECK(done == 20);
+}
+
+TEST_CASE("what is finished reaches the file although the input waits for its next item") {
+  const TempDir dir;
+  bool in_time = false;
+  int pulled = 0;
+  pr::map([](int) {},
+          [&]() -> std::optional<int> {
+            if (pulled < 100) return pulled++;
+            in_time = eventually([&] { return count_lines(dir / "r.jsonl") == 100; });
+            return std::nullopt;
+          },
+          {.n_workers = GENERATE(1U, 2U, 8U), .cache_path = dir / "r.jsonl", .progress = pr::Progress::none});
+  CHECK(in_time);
+}
+
+TEST_CASE("a finished result of a batch reaches the file although the next item of the batch takes long") {
+  const TempDir dir;
+  std::atomic<bool> in_time{false};
+  const std::size_t batch = GENERATE(0U, 8U);
+  const int cheap = batch == 0 ? 20'000 : 7;
+  pr::map(
+      [&](int item) {
+        if (item == cheap) {
+          in_time = eventually([&] { return count_lines(dir / "r.jsonl") == static_cast<std::size_t>(cheap); });
+        }
+      },
+      std::views::iota(0, cheap + 1),
+      {.n_workers = 1, .cache_path = dir / "r.jsonl", .batch = batch, .progress = pr::Progress::none});
+  CHECK(in_time);
+}
+
+TEST_CASE("items that have become heavy are in progress at once, although they came in one batch") {
+  constexpr int kCheap = 10'000;
+  Rendezvous rendezvous(16);
+  std::atomic<int> met{0};
+  const pr::Report report = pr::map(
+      [&](int item) {
+        if (item >= kCheap) met += rendezvous.meet();
+      },
+      std::views::iota(0, kCheap + 16), {.n_workers = 16, .progress = pr::Progress::none});
+  CHECK(met == 16);
+  CHECK(report.succeeded == kCheap + 16);
+}
+
+TEST_CASE("items stuck behind a long one in their batch are run by the other workers") {
+  constexpr int kCheap = 20'000;
+  std::atomic<int> done{0};
+  std::atomic<bool> in_time{false};
+  pr::map(
+      [&](int item) {
+        if (item == kCheap / 2) in_time = eventually([&] { return done == kCheap - 1; });
+        ++done;
+      },
+      std::views::iota(0, kCheap), {.n_workers = 2, .progress = pr::Progress::none});
+  CHECK(in_time);
+}
+
+TEST_CASE("a batch grows step by step to what hides a token's cost, and shrinks at once") {
+  BatchSize size(0);
+  CHECK_FALSE(size.fixed());
+  CHECK(size.get() == 1);
+  std::vector<std::size_t> steps;
+  for (int i = 0; i < 10; ++i) {
+    size.measured(size.get(), std::chrono::nanoseconds(10) * size.get());
+    steps.push_back(size.get());
+  }
+  CHECK(steps == std::vector<std::size_t>{2, 4, 8, 16, 32, 64, 128, 256, 256, 256});
+  size.measured(256, 25'600us);
+  CHECK(size.get() == 1);
+  for (int i = 0; i < 10; ++i) size.measured(size.get(), 1us * size.get());
+  CHECK(size.get() * 1us >= BatchSize::kWorthwhile / 2);
+  CHECK(size.get() * 1us <= BatchSize::kWorthwhile);
+}
+
+TEST_CASE("a batch of a size that was asked for never changes") {
+  const std::size_t fixed = GENERATE(1U, 7U, 256U);
+  BatchSize size(fixed);
+  CHECK(size.fixed());
+  size.measured(fixed, 1h);
+  CHECK(size.get() == fixed);
+  size.measured(fixed, 0ns);
+  CHECK(size.get() == fixed);
+}
+
+TEST_CASE("items that cost nothing, and none at all, can be measured") {
+  BatchSize size(0);
+  size.measured(1, 0ns);
+  CHECK(size.get() == 2);
+  size.measured(0, 1h);
+  CHECK(size.get() == 2);
+}
