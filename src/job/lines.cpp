@@ -88,7 +88,8 @@ LineFormat::LineFormat(std::string_view key_field) : key_field_(key_field), open
   opening_ += ':';
 }
 
-std::size_t LineFormat::begin_result(std::string& line, JsonWriter& result, std::optional<detail::IdView> id) const {
+std::size_t LineFormat::begin_result(std::string& line, JsonWriter& result,
+                                     const std::optional<detail::IdView>& id) const {
   line = opening_;
   if (!id) {
     line += "null";

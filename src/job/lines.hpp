@@ -31,7 +31,7 @@ class LineFormat {
 
   /// Starts a result line in `line`, which is cleared, lets `result` write behind it and returns where that is; 0 if
   /// the id is no UTF-8. Without an id the line is never written anywhere; the result is still checked.
-  std::size_t begin_result(std::string& line, JsonWriter& result, std::optional<detail::IdView> id) const;
+  std::size_t begin_result(std::string& line, JsonWriter& result, const std::optional<detail::IdView>& id) const;
 
   /// Ends the line, with its newline, once the result has been written at `body` (`has_result`) or there is none.
   /// Throws `BadResult` where it is not one value, or holds another id.
