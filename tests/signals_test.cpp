@@ -1,6 +1,8 @@
 /// SIGINT and SIGTERM while jobs run. Every job runs in a child process.
 #include <pararun/options.hpp>
 
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -223,6 +225,22 @@ TEST_CASE("a signal drains all jobs that handle signals, and no other") {
   });
   child.await('r');
   child.send(SIGINT);
+  CHECK(child.end() == 0);
+}
+
+TEST_CASE("signals count until everything is written, not only while items are run") {
+  const TempDir dir;
+  Child child([&](const Parent&) {
+    pr::Options options = kHandling;
+    options.cache_path = dir / "r.jsonl";
+    options.on_progress = [](const pr::ProgressState& state) {
+      if (!state.finished) return;
+      ::kill(::getpid(), SIGINT);
+      ::kill(::getpid(), SIGTERM);
+      std::this_thread::sleep_for(10ms);  // work, during which they arrive
+    };
+    return pr::map([](int) {}, std::vector{1, 2, 3}, options).exit_code();
+  });
   CHECK(child.end() == 0);
 }
 

@@ -17,6 +17,7 @@
 #include "job/token_pool.hpp"
 #include "job/watch.hpp"
 #include "posix/cpus.hpp"
+#include "posix/stop_signals.hpp"
 #include "progress/display.hpp"
 #include "store/results_store.hpp"
 
@@ -45,10 +46,13 @@ class Job final : public Stages {
 
   Report run() {
     open_store();
+    // Up to the very end: an impatient second signal shall not cost what is finished but not yet written.
+    std::optional<posix::StopSignals> signals;
+    if (options_.handle_signals) signals.emplace(shared_.bell);
     progress::Display display(
         {.mode = options_.progress, .on_progress = options_.on_progress}, [this] { return state(); },
         [this](std::exception_ptr error) { shared_.fail(std::move(error)); });
-    run_pipeline();
+    run_pipeline(signals ? &*signals : nullptr);
     if (store_) store_->finish();
     display.finish();
     if (shared_.error) std::rethrow_exception(shared_.error);
@@ -98,11 +102,15 @@ class Job final : public Stages {
     shared_.store = &*store_;
   }
 
-  void run_pipeline() {
+  void run_pipeline(const posix::StopSignals* signals) {
     const std::stop_callback stop(options_.stop, [this] { shared_.stopping.drain(StopReason::stop_requested); });
     Pipeline pipeline(settings_.n_workers);
-    const Watch watch(
-        {.shared = shared_, .runner = runner_, .output = output_, .tokens = tokens_, .pipeline = pipeline});
+    const Watch watch({.shared = shared_,
+                       .runner = runner_,
+                       .output = output_,
+                       .tokens = tokens_,
+                       .pipeline = pipeline,
+                       .signals = signals});
     pipeline.run(settings_.max_tokens, *this);
   }
 

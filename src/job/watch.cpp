@@ -22,7 +22,6 @@ constexpr std::chrono::milliseconds kTick{10};
 Watch::Watch(const Parts& parts) : parts_(parts), budget_ends_(Clock::time_point::max()) {
   const Options& options = parts_.shared.settings.options;
   if (options.time_budget.count() > 0) budget_ends_ = after(Clock::now(), options.time_budget);
-  if (options.handle_signals) signals_.emplace(parts_.shared.bell);
   const posix::AllSignalsBlocked blocked;
   try {
     thread_ = std::thread([this] { run(); });
@@ -87,8 +86,8 @@ Clock::time_point Watch::look(Clock::time_point now) {
 }
 
 void Watch::heed_signals() {
-  if (!signals_) return;
-  const int count = signals_->count();
+  if (parts_.signals == nullptr) return;
+  const int count = parts_.signals->count();
   if (count >= 1) parts_.shared.stopping.drain(StopReason::signal);
   if (count >= 2) parts_.shared.stopping.force();
 }

@@ -23,6 +23,7 @@ class Watch {
     Output& output;
     TokenPool& tokens;
     Pipeline& pipeline;
+    const posix::StopSignals* signals;  ///< null where they are left alone
   };
 
   /// Starts the thread. Throws `Error` where there is none to be had.
@@ -40,7 +41,6 @@ class Watch {
   Parts parts_;
   Clock::time_point budget_ends_;
   std::optional<Clock::time_point> drain_ends_;
-  std::optional<posix::StopSignals> signals_;
   std::atomic<bool> over_{false};
   std::thread thread_;
 };
