@@ -32,7 +32,8 @@ Runner::Runner(detail::Work& work, Shared& shared)
     : work_(work), shared_(shared), format_(shared.settings.options.key_field) {}
 
 void Runner::run(Token& token) noexcept {
-  const Clock::time_point started = Clock::now();
+  ItemClock clock(shared_.settings.options.timeout.count() > 0);
+  const Clock::time_point started = clock.now();
   {
     const std::lock_guard lock(token.mutex);
     token.working = true;
@@ -40,29 +41,26 @@ void Runner::run(Token& token) noexcept {
     token.end = token.piece.end;
     token.started = token.next_started = started;
   }
-  Clock::time_point now = started;
   try {
     bool more = true;
     while (more) {
-      const Clock::time_point began = now;
-      const Verdict verdict = attempt(token, began, now);
-      more = conclude(token, verdict, now);
+      const Verdict verdict = attempt(token, clock);
+      more = conclude(token, verdict, clock.now());
     }
   } catch (...) {
     shared_.fail(std::current_exception());
     abandon(token);
   }
   if (token.piece.attempts == 0) {
-    shared_.batch.measured(token.end - token.piece.begin, now - started + token.pulled_in);
+    shared_.batch.measured(token.end - token.piece.begin, clock.ask() - started + token.pulled_in);
   }
 }
 
-Runner::Verdict Runner::attempt(Token& token, Clock::time_point began, Clock::time_point& ended) {
+Runner::Verdict Runner::attempt(Token& token, ItemClock& clock) {
   Block& block = *token.piece.block;
   const std::uint32_t slot = block.runnable[token.next];
   const Options& options = shared_.settings.options;
   const unsigned attempts = token.piece.attempts + 1;
-  ended = began;
   if (shared_.stopping.forced() || (token.piece.attempts > 0 && shared_.stopping.draining())) {
     return Verdict::unfinished;
   }
@@ -101,6 +99,7 @@ Runner::Verdict Runner::attempt(Token& token, Clock::time_point began, Clock::ti
   }
 
   detail::Call call{.result = token.result, .stop = {}, .last_attempt = attempts > options.retries};
+  const Clock::time_point began = clock.now();
   std::optional<RegisteredCall> registered;
   if (shared_.settings.traits.takes_stop_token) {
     const Clock::time_point deadline =
@@ -119,11 +118,10 @@ Runner::Verdict Runner::attempt(Token& token, Clock::time_point began, Clock::ti
     failure = current_failure();
     if (call.returned) failure->kind = "bad_result";
   }
-  ended = Clock::now();
+  facts.took = (failure ? clock.ask() : clock.glance()) - began;
 
   // What a function returns, or throws, once it was told to give up says nothing about its item.
   if (registered && shared_.stopping.forced() && call.stop.stop_requested()) return Verdict::unfinished;
-  facts.took = ended - began;
   if (options.timeout.count() > 0 && facts.took > options.timeout) {
     failure = {.kind = "timeout",
                .type = "pararun::TimeoutError",

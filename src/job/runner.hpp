@@ -5,6 +5,7 @@
 
 #include <pararun/detail/job.hpp>
 
+#include "job/item_clock.hpp"
 #include "job/lines.hpp"
 #include "job/shared.hpp"
 #include "job/token.hpp"
@@ -29,7 +30,7 @@ class Runner {
  private:
   enum class Verdict { succeeded, failed, retry, unfinished };
 
-  Verdict attempt(Token& token, Clock::time_point began, Clock::time_point& ended);
+  Verdict attempt(Token& token, ItemClock& clock);
   Verdict fail_item(Token& token, const Failure& failure, LineFormat::FailureFacts facts);
   bool conclude(Token& token, Verdict verdict, Clock::time_point now);
   void abandon(Token& token) noexcept;
