@@ -6,8 +6,9 @@ namespace pararun::job {
 
 detail::Block* Output::accept(Token& token) {
   const std::uint32_t count = token.end - token.piece.begin;
-  // Looked up now: once its last item has run, the block belongs to the input again.
-  const std::uint64_t sequence = token.piece.block->first_sequence + token.piece.begin;
+  // Looked up now: once its last item has run, the block belongs to the input again. Where no item has, all were given
+  // back, and others may have run them by now.
+  const std::uint64_t sequence = count > 0 ? token.piece.block->first_sequence + token.piece.begin : 0;
   detail::Block* const empty = shared_.flow.ran(token.piece, count);
   if (shared_.settings.options.order == Order::input && count > 0) {
     // What is held back keeps its token, so that a slow item cannot make the lines behind it pile up.
