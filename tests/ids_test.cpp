@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -139,6 +141,21 @@ TEST_CASE("keyed overrides every other rule, with a function, a member or a memb
   CHECK(ids_of(std::vector<shop::Anonymous>{{7}} | pr::keyed(&shop::Anonymous::value)) == Ids{"7"});
   auto holding = [scale = std::make_unique<int>(10)](const shop::Anonymous& item) { return item.value * *scale; };
   CHECK(ids_of(std::vector<shop::Anonymous>{{7}} | pr::keyed(std::move(holding))) == Ids{"70"});
+}
+
+TEST_CASE("any kind of input can be keyed") {
+  const auto made = [](int count) -> pr::generator<shop::Anonymous> {
+    for (int i = 0; i < count; ++i) co_yield shop::Anonymous{i};
+  };
+  CHECK(ids_of(made(2) | pr::keyed(&shop::Anonymous::value)) == Ids{"0", "1"});
+  CHECK(ids_of([left = 2]() mutable -> std::optional<shop::Anonymous> {
+          if (left == 0) return std::nullopt;
+          return shop::Anonymous{left--};
+        } | pr::keyed(&shop::Anonymous::value)) == Ids{"2", "1"});
+  const shop::Anonymous array[] = {{4}, {3}};
+  CHECK(ids_of(array | pr::keyed(&shop::Anonymous::value)) == Ids{"4", "3"});
+  CHECK(ids_of(std::views::iota(5, 7) | std::views::transform([](int i) { return i * 0.5; }) | pr::numbered()) ==
+        Ids{"0", "1"});
 }
 
 TEST_CASE("numbered gives each item its position") {
