@@ -108,7 +108,7 @@ void Killable::heed(const std::string& line) {
     REQUIRE(subject == "held");
     held_ = true;
   }
-  if (said.has("succeeded")) {
+  if (believed_ && said.has("succeeded")) {
     told_succeeded_ = said.number("succeeded");
     told_failed_ = said.number("failed");
   }

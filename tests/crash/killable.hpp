@@ -25,6 +25,9 @@ class Killable {
   /// Takes what it has said since, without waiting.
   void listen();
 
+  /// What it says from now on about what is safe is not believed.
+  void believe_no_more() { believed_ = false; }
+
   /// Ends it, unless it has ended by itself, and takes the rest of what it said.
   void kill();
 
@@ -56,6 +59,7 @@ class Killable {
   std::string partial_;
   bool ended_ = false;
   bool held_ = false;
+  bool believed_ = true;
   int times_told_ = 0;
   std::uint64_t told_succeeded_ = 0;
   std::uint64_t told_failed_ = 0;
