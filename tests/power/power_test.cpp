@@ -1,0 +1,187 @@
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <iostream>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "crash/killable.hpp"
+#include "crash/ledger.hpp"
+#include "support/loop_disk.hpp"
+#include "support/temp_dir.hpp"
+
+using namespace pararun::testing;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Random = std::mt19937_64;
+
+constexpr std::uint64_t kDiskBytes = 48 << 20;
+constexpr std::uint64_t kItems = 4'000;
+
+std::uint64_t below(Random& random, std::uint64_t bound) { return random() % bound; }
+
+std::string any_of(Random& random, const std::vector<std::string>& words) { return words[below(random, words.size())]; }
+
+std::uint64_t size_of(const std::filesystem::path& path) {
+  struct stat file {};
+  return ::stat(path.c_str(), &file) == 0 ? static_cast<std::uint64_t>(file.st_size) : 0;
+}
+
+/// How one run goes about the job.
+struct Drawn {
+  RunFacts facts;
+  std::vector<std::string> arguments;
+};
+
+Drawn draw_run(Random& random, std::uint64_t hold_after) {
+  Drawn drawn;
+  drawn.facts.run = random();
+  drawn.facts.retries = static_cast<unsigned>(below(random, 3));
+  const std::string order = any_of(random, {"input", "completion"});
+  const std::string engine = any_of(random, {"map", "store"});
+  drawn.facts.in_order = order == "input" || engine == "store";
+  drawn.arguments = {"items=" + std::to_string(kItems),
+                     "run=" + std::to_string(drawn.facts.run),
+                     "retries=" + std::to_string(drawn.facts.retries),
+                     "order=" + order,
+                     "engine=" + engine,
+                     "large_every=" + any_of(random, {"30", "300"}),
+                     "cost_us=" + any_of(random, {"1", "200"}),
+                     "n_workers=" + std::to_string(1 + below(random, 4)),
+                     "durability=machine",
+                     "flush_ms=" + std::to_string(below(random, 10)),
+                     "paced=" + any_of(random, {"0", "0", "1"}),
+                     "hold_after=" + std::to_string(hold_after)};
+  return drawn;
+}
+
+/// Listens to the job until the condition is met or it has ended.
+void until(Killable& job, const std::function<bool()>& condition) {
+  for (job.listen(); !condition() && !job.has_ended(); job.listen()) {
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+}
+
+/// Lets the job run up to some moment of its start, of what it says, or of its file's growth.
+void let_run(Killable& job, Random& random, const std::filesystem::path& results) {
+  const auto moment_in = [&](std::uint64_t most_us) {
+    return Clock::now() + std::chrono::microseconds(below(random, most_us));
+  };
+  const std::uint64_t before = size_of(results);
+  const std::uint64_t choice = below(random, 8);
+  if (choice == 0) {
+    const Clock::time_point moment = moment_in(20'000);
+    return until(job, [&] { return Clock::now() >= moment; });
+  }
+  if (choice <= 3) {
+    const int wanted = 1 + static_cast<int>(below(random, 3));
+    const Clock::time_point patience = Clock::now() + std::chrono::milliseconds(500);
+    return until(job, [&] { return job.times_told() >= wanted || (job.held() && Clock::now() >= patience); });
+  }
+  const std::uint64_t wanted = 1 + below(random, below(random, 2) == 0 ? 2'000 : 200'000);
+  until(job, [&] { return job.held() || size_of(results) >= before + wanted; });
+  const Clock::time_point moment = moment_in(20'000);
+  until(job, [&] { return Clock::now() >= moment; });
+}
+
+struct Tally {
+  std::uint64_t cuts = 0;
+  std::uint64_t with_progress = 0;
+  std::uint64_t acknowledged = 0;  ///< results and failures
+  std::uint64_t after_error = 0;
+  std::uint64_t torn_tails = 0;
+};
+
+/// Where ext4 keeps data in its journal, a sync that the cut comes between fails. Elsewhere it may succeed all the same
+/// (the data had been written, the file's new size is lost), which no power loss could do: a process that is told so
+/// has gone by then.
+constexpr const char* kHonest = "data=journal";
+
+/// A job that loses power again and again, until it comes to its end and loses power once more.
+void lose_power(LoopDisk& disk, Random& random, std::uint64_t cuts, Tally& tally) {
+  const std::filesystem::path results = disk / "r.jsonl";
+  Ledger ledger(results, kItems);
+  std::string options;
+  for (std::uint64_t left = cuts; left > 0; --left) {
+    const std::uint64_t share = (kItems - ledger.done()) * 3 / 2 / (left + 1);
+    const Drawn drawn = draw_run(random, 1 + below(random, share + 1));
+    INFO("cuts left: " << left << ", seed: " << Catch::rngSeed());
+    INFO("arguments: " << [&] {
+      std::string all;
+      for (const std::string& word : drawn.arguments) all += word + " ";
+      return all;
+    }());
+    const std::uint64_t done_before = ledger.done();
+    ledger.before_run();
+    Killable job(results, drawn.arguments);
+    let_run(job, random, results);
+    if (below(random, 4) == 0) disk.write_back();
+    job.listen();
+    if (options != kHonest) job.believe_no_more();
+    disk.cut_power();
+    const Clock::time_point patience = Clock::now() + std::chrono::milliseconds(below(random, 2) * 50);
+    until(job, [&] { return job.held() || Clock::now() >= patience; });
+    job.kill();
+    if (job.error()) CHECK(job.error()->text("kind") == "store");
+    REQUIRE_FALSE(job.report());
+    tally.after_error += job.error().has_value();
+    options = any_of(random, {"", kHonest, "commit=1"});
+    disk.restart(options);
+    ledger.after_run(job, drawn.facts);
+    ++tally.cuts;
+    tally.acknowledged += job.told_succeeded() + job.told_failed();
+    tally.with_progress += ledger.done() > done_before;
+  }
+
+  ledger.before_run();
+  const std::vector<std::string> to_the_end{"items=" + std::to_string(kItems), "n_workers=4", "retries=1",
+                                            "large_every=300", "durability=machine"};
+  Killable last(results, to_the_end);
+  last.wait();
+  REQUIRE(last.report());
+  disk.cut_power();
+  disk.restart();
+  ++tally.cuts;
+  ledger.after_run(last, {.run = 0, .retries = 1});
+  ledger.require_complete();
+  tally.torn_tails += ledger.torn_tails();
+}
+
+void lose_power_in_jobs(std::uint64_t jobs, std::uint64_t cuts_each) {
+  const TempDir dir;
+  LoopDisk disk(dir / "image", dir / "disk", kDiskBytes);
+  if (!disk.reason().empty()) {
+    WARN(disk.reason());
+    return;
+  }
+  Random random(Catch::rngSeed());
+  Tally tally;
+  for (std::uint64_t job = 0; job < jobs; ++job) {
+    lose_power(disk, random, cuts_each, tally);
+    for (const char* name : {"r.jsonl", "r.failed.jsonl", "r.torn.jsonl", "r.failed.torn.jsonl"}) {
+      std::filesystem::remove(disk / name);
+    }
+    disk.write_back();
+  }
+  CHECK(tally.with_progress > tally.cuts / 4);
+  CHECK(tally.acknowledged > 0);
+  std::cout << tally.cuts << " cuts of the power survived, " << tally.with_progress << " of them after new results ("
+            << tally.acknowledged << " acknowledged); " << tally.after_error << " noticed by the job; "
+            << tally.torn_tails << " torn lines\n";
+}
+
+}  // namespace
+
+TEST_CASE("what was counted is there after 6 losses of power, once, and the job goes on") { lose_power_in_jobs(1, 5); }
+
+TEST_CASE("what was counted is there after 440 losses of power, once, and the jobs go on", "[long]") {
+  lose_power_in_jobs(40, 10);
+}
