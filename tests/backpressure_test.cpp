@@ -85,13 +85,14 @@ TEST_CASE("max_tokens bounds the items, whatever the number of workers") {
 }
 
 TEST_CASE("items are pulled only as they are worked on") {
-  std::atomic<int> pulled{0}, most_ahead{0};
+  std::atomic<int> pulled{0}, finished{0}, most_ahead{0};
   pr::map(
-      [&](int item) {
-        const int ahead = pulled - item;
+      [&](int) {
+        const int ahead = pulled.load() - finished.load();
         for (int most = most_ahead; ahead > most && !most_ahead.compare_exchange_weak(most, ahead);) {
         }
         work_for(100us);
+        ++finished;
       },
       [&]() -> std::optional<int> { return pulled < 300 ? std::optional<int>(pulled++) : std::nullopt; },
       {.n_workers = 2, .progress = pr::Progress::none});

@@ -61,6 +61,7 @@ void Pipeline::run(std::size_t max_tokens, Stages& stages) {
       give(token);
     }
     give(&input_mark);
+    give(&stages);
     return token;
   };
   const auto work = [&](Token* token) noexcept -> Token* {
