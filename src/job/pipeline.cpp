@@ -9,18 +9,10 @@
 #include <mutex>
 #include <utility>
 
-#include "job/handover.hpp"
 #include "job/parallelism.hpp"
 #include "job/threads.hpp"
 
 namespace pararun::job {
-namespace {
-
-// Stands for the tasks of helpers in what is told to ThreadSanitizer: a task cannot say where it lies without being
-// read itself.
-const char helper_mark = 0;
-
-}  // namespace
 
 struct Pipeline::Parts {
   explicit Parts(std::size_t workers) : n_workers(workers), parallelism(workers), arena(static_cast<int>(workers), 1) {}
@@ -49,37 +41,18 @@ std::size_t Pipeline::n_workers() const noexcept { return parts_->n_workers; }
 
 void Pipeline::run(std::size_t max_tokens, Stages& stages) {
   parts_->set_stages(&stages);
-  int input_mark = 0, output_mark = 0;
-
   const auto input = [&](tbb::flow_control& control) noexcept -> Token* {
-    take(&stages);
-    take(&input_mark);
-    Token* token = stages.input();
-    if (token == nullptr) {
-      control.stop();
-    } else {
-      give(token);
-    }
-    give(&input_mark);
-    give(&stages);
+    Token* const token = stages.input();
+    if (token == nullptr) control.stop();
     return token;
   };
   const auto work = [&](Token* token) noexcept -> Token* {
-    take(token);
     // A user's nested parallelism shall wait for its own tasks alone, not run other items meanwhile.
     tbb::this_task_arena::isolate([&] { stages.work(*token); });
-    give(token);
     return token;
   };
-  const auto output = [&](Token* token) noexcept {
-    take(token);
-    take(&output_mark);
-    stages.output(*token);
-    give(&output_mark);
-    give(&stages);
-  };
+  const auto output = [&](Token* token) noexcept { stages.output(*token); };
 
-  give(&stages);
   parts_->arena.execute([&] {
     // Of its own, so that cancelling what surrounds the job does not lose its results.
     tbb::task_group_context context(tbb::task_group_context::isolated);
@@ -94,24 +67,18 @@ void Pipeline::run(std::size_t max_tokens, Stages& stages) {
     parts_->set_stages(nullptr);
     parts_->helpers.wait();
   });
-  take(&stages);
 }
 
 void Pipeline::help() {
   const std::lock_guard lock(parts_->mutex);
   if (parts_->stages == nullptr || parts_->help_on_its_way.exchange(true)) return;
-  take(&helper_mark);
   tbb::task_handle helper = parts_->helpers.defer([this, &stages = *parts_->stages] {
-    take(&helper_mark);
     parts_->help_on_its_way = false;
     while (Token* token = stages.due()) {
       tbb::this_task_arena::isolate([&] { stages.work(*token); });
       stages.output(*token);
     }
-    give(&stages);
-    give(&helper_mark);
   });
-  give(&helper_mark);
   parts_->arena.enqueue(std::move(helper));
 }
 
