@@ -230,6 +230,30 @@ TEST_CASE("a refused allocation leaves the set whole") {
   }
 }
 
+TEST_CASE("where room was made for them, ids come without any growth") {
+  const std::size_t count = GENERATE(1'000, 300'000, 3'000'000);
+  CountingMemory memory;
+  SeenSet set(memory);
+  insert(set, random_hashes(count / 10, 1));
+  set.reserve(count);
+  const std::size_t held = memory.held;
+  insert(set, random_hashes(count - count / 10, 2));
+  CHECK(memory.held == held);
+  CHECK(set.size() == count);
+  CHECK(all_are(insert(set, random_hashes(count / 10, 1)), Found::this_run));
+  set.reserve(count / 2);
+  CHECK(memory.held == held);
+}
+
+TEST_CASE("room that cannot be made beforehand does no harm") {
+  CountingMemory memory;
+  SeenSet set(memory);
+  memory.refused_call = 7;
+  set.reserve(100'000);
+  CHECK(all_are(insert(set, random_hashes(100'000, 1)), Found::fresh));
+  CHECK(all_are(insert(set, random_hashes(100'000, 1)), Found::this_run));
+}
+
 TEST_CASE("all memory is given back") {
   CountingMemory memory;
   {

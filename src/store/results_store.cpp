@@ -95,6 +95,8 @@ ResultsStore::ResultsStore(StoreOptions options, std::function<void(Settled)> on
   const StoreOptions& chosen = parts_->options;
   try {
     parts_->recover();
+    // Most of them may be there already.
+    if (chosen.expected_ids > parts_->seen.size()) parts_->seen.reserve(chosen.expected_ids);
   } catch (const std::bad_alloc&) {
     // A line of a gigabyte, or more ids than there is memory for: it must be known which file that was.
     posix::fail("cannot read", chosen.path, ENOMEM);

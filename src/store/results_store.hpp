@@ -39,7 +39,8 @@ struct StoreOptions {
   std::chrono::milliseconds flush_interval{50};
   bool strict = false;
   bool retry_failed = true;
-  unsigned threads = 1;  ///< to load the ids with
+  unsigned threads = 1;            ///< to load the ids with
+  std::uint64_t expected_ids = 0;  ///< that will be admitted, as far as is known
   std::chrono::milliseconds full_disk_wait{
       5000};  ///< how long lines wait for room on a full disk before that is an error
 };

@@ -1,15 +1,20 @@
 #include "store/seen_set.hpp"
 
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <new>
 #include <numeric>
+#include <system_error>
 #include <utility>
 #include <vector>
+
+#include "posix/signals.hpp"
 
 namespace pararun::store {
 namespace {
@@ -24,6 +29,7 @@ constexpr std::size_t kOwnHugePages = std::size_t{4} << 20;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 constexpr std::uint32_t kFirstCount = 8;
+constexpr std::uint64_t kMostReserved = 50'000'000;
 
 // How many hashes ahead memory is asked for: what one core can have under way at once.
 constexpr std::size_t kAhead = 16;
@@ -53,13 +59,15 @@ std::uint32_t home_of(const IdHash& hash, std::uint32_t homes) noexcept {
 // a larger table.
 std::uint32_t tail_of(std::uint32_t count) noexcept { return std::min(count / 4, std::uint32_t{32}); }
 
-std::uint32_t next_count(std::uint32_t count) {
-  if (count == 0) return kFirstCount;
-  const std::uint64_t larger = std::uint64_t{count} + count / 2;
-  if (larger > std::numeric_limits<std::uint32_t>::max()) throw std::bad_alloc();
-  const std::size_t bytes = larger * sizeof(IdHash);
-  const std::size_t unit = bytes < kOwnPages ? sizeof(IdHash) : bytes < kOwnHugePages ? kPage : kHugePage;
-  return static_cast<std::uint32_t>((bytes - bytes % unit) / sizeof(IdHash));
+std::size_t unit_of(std::size_t bytes) noexcept {
+  return bytes < kOwnPages ? sizeof(IdHash) : bytes < kOwnHugePages ? kPage : kHugePage;
+}
+
+// Of what is wanted, as many slots as fill whole units of memory.
+std::uint32_t rounded_count(std::uint64_t wanted) {
+  if (wanted > std::numeric_limits<std::uint32_t>::max()) throw std::bad_alloc();
+  const std::size_t bytes = wanted * sizeof(IdHash);
+  return static_cast<std::uint32_t>((bytes - bytes % unit_of(bytes)) / sizeof(IdHash));
 }
 
 // Kernels before 6.7 begin a mapping anywhere, and huge pages only at their own multiples.
@@ -116,12 +124,53 @@ SeenSet::SeenSet() : SeenSet(system_memory()) {}
 SeenSet::SeenSet(TableMemory& memory) : memory_(memory) {}
 
 SeenSet::~SeenSet() {
+  populating_ = {};
   for (const Table& table : tables_) {
     if (table.slots != nullptr) memory_.release(table.slots, table.count * sizeof(IdHash));
   }
 }
 
 SeenSet::Table& SeenSet::table_of(const IdHash& hash) noexcept { return tables_[table_index(hash)]; }
+
+void SeenSet::reserve(std::uint64_t hashes) {
+  const auto each = static_cast<double>(std::min(hashes, kMostReserved)) / kTables;
+  // Some tables get more than others; more by four standard deviations, one of thousands.
+  const auto most = static_cast<std::uint64_t>(each + 4 * std::sqrt(each));
+  const std::uint64_t least = most + most / 3 + 2;  // slots of which three quarters are used
+  const std::uint64_t wanted = least + unit_of(least * sizeof(IdHash)) / sizeof(IdHash) - 1;
+  try {
+    for (Table& table : tables_) {
+      if (wanted > table.count) grow(table, wanted);
+    }
+  } catch (const std::bad_alloc&) {
+    // They may never come, and if they do, there may be memory by then.
+  }
+  populate();
+}
+
+/// The first few thousand hashes hit every huge page there is, and the system clears each of them at that moment: half
+/// of that can be done beside it.
+void SeenSet::populate() {
+  std::vector<std::span<IdHash>> blocks;
+  for (const Table& table : tables_) {
+    if (table.count * sizeof(IdHash) >= kOwnHugePages) blocks.emplace_back(table.slots, table.count);
+  }
+  if (blocks.empty()) return;
+  const posix::AllSignalsBlocked blocked;
+  try {
+    populating_ = std::jthread([blocks = std::move(blocks)](const std::stop_token& stop) {
+      ::pthread_setname_np(::pthread_self(), "pararun-memory");
+      for (const auto& block : blocks) {
+        for (std::size_t at = 0; at < block.size_bytes() && !stop.stop_requested(); at += kHugePage) {
+          // Where a table has grown meanwhile, there is nothing here any more, and nothing happens.
+          ::madvise(reinterpret_cast<char*>(block.data()) + at, kHugePage, MADV_POPULATE_WRITE);
+        }
+      }
+    });
+  } catch (const std::system_error&) {
+    // It is a help, no more.
+  }
+}
 
 void SeenSet::insert(std::span<const IdHash> hashes, std::span<Found> found) {
   for (const IdHash& hash : hashes.first(std::min(hashes.size(), kAhead))) table_of(hash).prefetch(hash);
@@ -194,7 +243,9 @@ IdHash* SeenSet::Table::find(const IdHash& hash) const noexcept {
 }
 
 SeenSet::Found SeenSet::insert_one(Table& table, const IdHash& hash, std::uint64_t mark) {
-  while (table.used == table.limit) grow(table);
+  while (table.used == table.limit) {
+    grow(table, std::max<std::uint64_t>(kFirstCount, std::uint64_t{table.count} + table.count / 2));
+  }
   IdHash* slot = table.find(hash);
   if (holds(*slot, hash)) return (slot->low & kThisRun) != 0 ? Found::this_run : Found::earlier_run;
   IdHash carried{hash.high, hash.low | mark};
@@ -207,8 +258,8 @@ SeenSet::Found SeenSet::insert_one(Table& table, const IdHash& hash, std::uint64
 
 // The entries move to the end of the larger table and from there to their places, first to last. None ever
 // overtakes those still to be moved: with d more homes no home moves by more than d, so no place does either.
-void SeenSet::grow(Table& table) {
-  const std::uint32_t count = next_count(table.count);
+void SeenSet::grow(Table& table, std::uint64_t wanted) {
+  const std::uint32_t count = rounded_count(wanted);
   table.slots =
       static_cast<IdHash*>(memory_.enlarge(table.slots, table.count * sizeof(IdHash), count * sizeof(IdHash)));
   IdHash* const slots = table.slots;

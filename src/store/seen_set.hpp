@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <mutex>
 #include <span>
+#include <thread>
 
 #include "store/id_hash.hpp"
 
@@ -26,8 +27,8 @@ class TableMemory {
 };
 
 /// Made for the hashes of an `IdHasher`; others, whose first bits are alike, can make it grow without end.
-/// `insert`, `contains`, `size` and `memory_bytes` are for one thread at a time, and none of them while `load`
-/// runs. After `std::bad_alloc` the set is whole and usable; the hashes of that call may be partly in it.
+/// All calls but `load` are for one thread at a time, and not while `load` runs. After `std::bad_alloc` the set is
+/// whole and usable; the hashes of that call may be partly in it.
 class SeenSet {
  public:
   enum class Found : std::uint8_t {
@@ -44,6 +45,10 @@ class SeenSet {
   ~SeenSet();
   SeenSet(const SeenSet&) = delete;
   SeenSet& operator=(const SeenSet&) = delete;
+
+  /// Makes room for so many hashes altogether, to save growing. Room is made for 50 million at most: who expects more
+  /// may stop before they have come, and would have held gigabytes for nothing.
+  void reserve(std::uint64_t hashes);
 
   /// Looks up every hash, and adds the fresh ones as met in this run. `found` is as long as `hashes`. Memory
   /// latency is hidden behind the other hashes of the batch: a few hundred at once are much cheaper than one.
@@ -81,11 +86,13 @@ class SeenSet {
   Table& table_of(const IdHash& hash) noexcept;
   Found insert_one(Table& table, const IdHash& hash, std::uint64_t mark);
   std::uint64_t load_table(Table& table, std::span<const IdHash> hashes);
-  void grow(Table& table);
+  void grow(Table& table, std::uint64_t wanted);
+  void populate();
 
   TableMemory& memory_;
   std::array<Table, kTables> tables_;
   std::array<std::mutex, kTables> locks_;
+  std::jthread populating_;
 };
 
 }  // namespace pararun::store
