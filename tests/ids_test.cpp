@@ -220,6 +220,27 @@ TEST_CASE("an id met twice in one run is run once, and the others are duplicates
   CHECK(report.exit_code() == 0);
 }
 
+TEST_CASE("of the items of an id it is the first in the input that is run, whichever worker comes first") {
+  // Those of an id are never in the same batch, and often in batches that are pulled right after one another.
+  constexpr int kIds = 20'000;
+  constexpr int kApart = 40;
+  std::vector<std::pair<int, bool>> items;
+  for (int begin = 0; begin < kIds; begin += kApart) {
+    for (const bool first : {true, false}) {
+      for (int id = begin; id < begin + kApart; ++id) items.emplace_back(id, first);
+    }
+  }
+  const TempDir dir;
+  std::atomic<int> others{0};
+  pr::Options options = keeping(dir / "r.jsonl");
+  options.n_workers = 4;
+  options.batch = GENERATE(1U, 8U, 40U);
+  const pr::Report report = pr::map([&](const std::pair<int, bool>& item) { others += !item.second; }, items, options);
+  CHECK(others == 0);
+  CHECK(report.succeeded == kIds);
+  CHECK(report.duplicates == kIds);
+}
+
 TEST_CASE("an id met again is a duplicate although the first one failed") {
   const TempDir dir;
   std::atomic<int> calls{0};

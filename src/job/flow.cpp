@@ -29,14 +29,17 @@ Flow::Next Flow::next(std::size_t most, Piece& piece) {
   }
 }
 
-void Flow::pulled(const Piece& piece, bool more) {
+void Flow::hand_out(Piece& piece) noexcept {
+  piece.divisible = retries_ || piece.size() > 1;
+  ++live_;
+  divisible_live_ += piece.divisible;
+}
+
+void Flow::pulled(Piece& piece, bool more) {
   const std::lock_guard lock(mutex_);
   pulling_ = false;
   open_ = open_ && more;
-  if (piece.size() > 0) {
-    ++live_;
-    divisible_live_ += divisible(piece);
-  }
+  if (piece.size() > 0) hand_out(piece);
 }
 
 bool Flow::take_due(Piece& piece) {
@@ -57,8 +60,7 @@ bool Flow::take_due_locked(std::size_t most, Piece& piece) {
   } else {
     return false;
   }
-  ++live_;
-  divisible_live_ += divisible(piece);
+  hand_out(piece);
   return true;
 }
 
@@ -87,7 +89,7 @@ detail::Block* Flow::ran(const Piece& piece, std::size_t count) noexcept {
   bool last = false;
   {
     const std::lock_guard lock(mutex_);
-    if (divisible(piece)) last = --divisible_live_ == 0;
+    if (piece.divisible) last = --divisible_live_ == 0;
     if (count > 0 && (piece.block->unsettled -= count) == 0) empty = piece.block;
   }
   if (last) changed_.notify_all();

@@ -34,7 +34,7 @@ class Flow {
   Next next(std::size_t most, Piece& piece);
 
   /// The end of a pull. `piece` is empty if it brought nothing to run; `more` says whether the input goes on.
-  void pulled(const Piece& piece, bool more);
+  void pulled(Piece& piece, bool more);
 
   /// For a helper, while the input filter waits inside of the input: a piece that is due, if any.
   bool take_due(Piece& piece);
@@ -63,8 +63,7 @@ class Flow {
     bool operator()(const Piece& a, const Piece& b) const noexcept { return a.due > b.due; }
   };
 
-  /// Whether a live piece may come back, in part.
-  bool divisible(const Piece& piece) const noexcept { return retries_ || piece.size() > 1; }
+  void hand_out(Piece& piece) noexcept;
   bool take_due_locked(std::size_t most, Piece& piece);
 
   const std::size_t max_tokens_;

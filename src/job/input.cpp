@@ -41,20 +41,9 @@ bool Input::pull(Piece& piece) {
     const bool more = pull_block(block, shared_.batch.fixed() ? Clock::time_point::max() : start + BatchSize::kSlice);
     const std::size_t pulled = block.id_of.size();
     block.first_index = shared_.counters.seen.fetch_add(pulled);
-    try {
-      admit(block);
-    } catch (...) {
-      shared_.counters.unfinished += pulled;
-      throw;
-    }
-    if (shared_.store != nullptr && shared_.store->failed()) shared_.stopping.drain_for_error();
-    if (!block.runnable.empty()) {
-      block.first_sequence = sequence_;
-      sequence_ += block.runnable.size();
-      block.unsettled = block.runnable.size();
-      piece = {.block = &block, .begin = 0, .end = static_cast<std::uint32_t>(block.runnable.size())};
-      return more;
-    }
+    piece = {.block = &block, .begin = 0, .end = static_cast<std::uint32_t>(pulled), .checked = false};
+    if (!shared_.settings.checks_ids_apart()) id_check_.check(piece);
+    if (piece.size() > 0) return more;
     // Nothing but settled items: the next ones may be as cheap.
     shared_.batch.measured(pulled, Clock::now() - start);
     recycle(&block);
@@ -70,40 +59,6 @@ bool Input::pull_block(detail::Block& block, Clock::time_point deadline) {
     shared_.fail(std::current_exception());
     return false;
   }
-}
-
-void Input::admit(detail::Block& block) {
-  const auto slots = static_cast<std::uint32_t>(block.id_of.size());
-  block.runnable.reserve(slots);
-  if (shared_.store == nullptr) {
-    for (std::uint32_t slot = 0; slot < slots; ++slot) block.runnable.push_back(slot);
-    return;
-  }
-  shared_.store->admit(block.ids, admissions_);
-  std::uint64_t skipped = 0, skipped_failed = 0, duplicates = 0;
-  for (std::uint32_t slot = 0; slot < slots; ++slot) {
-    const std::uint32_t id = block.id_of[slot];
-    const store::Admission admission = id == detail::Block::kNoId ? store::Admission::run : admissions_[id];
-    switch (admission) {
-      case store::Admission::run:
-        block.runnable.push_back(slot);
-        continue;
-      case store::Admission::duplicate:
-        ++duplicates;
-        break;
-      case store::Admission::skipped_failed:
-        ++skipped_failed;
-        [[fallthrough]];
-      case store::Admission::skipped:
-        ++skipped;
-        break;
-    }
-    work_.drop(block, slot);
-  }
-  Counters& counters = shared_.counters;
-  counters.skipped += skipped;
-  counters.skipped_failed += skipped_failed;
-  counters.duplicates += duplicates;
 }
 
 detail::Block& Input::take_block() {

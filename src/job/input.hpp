@@ -1,4 +1,4 @@
-/// The input filter's work: pulls items, learns their ids and leaves out those that are settled.
+/// The input filter's work: pulls items and learns their ids.
 #pragma once
 
 #include <chrono>
@@ -8,6 +8,7 @@
 
 #include <pararun/detail/job.hpp>
 
+#include "job/id_check.hpp"
 #include "job/shared.hpp"
 #include "job/token.hpp"
 
@@ -15,7 +16,7 @@ namespace pararun::job {
 
 class Input {
  public:
-  Input(detail::Work& work, Shared& shared) : work_(work), shared_(shared) {}
+  Input(detail::Work& work, Shared& shared, IdCheck& id_check) : work_(work), shared_(shared), id_check_(id_check) {}
 
   /// Waits for the next piece. False at the end. One thread at a time.
   bool next(Piece& piece, std::chrono::nanoseconds& pulled_in) noexcept;
@@ -26,13 +27,11 @@ class Input {
  private:
   bool pull(Piece& piece);
   bool pull_block(detail::Block& block, Clock::time_point deadline);
-  void admit(detail::Block& block);
   detail::Block& take_block();
 
   detail::Work& work_;
   Shared& shared_;
-  std::uint64_t sequence_ = 0;
-  std::vector<store::Admission> admissions_;
+  IdCheck& id_check_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<detail::Block>> blocks_;
   std::vector<detail::Block*> free_;  // guarded by mutex_; has room for all blocks

@@ -8,6 +8,7 @@
 
 #include <pararun/error.hpp>
 
+#include "job/id_check.hpp"
 #include "job/input.hpp"
 #include "job/output.hpp"
 #include "job/pipeline.hpp"
@@ -32,7 +33,8 @@ class Job final : public Stages {
         options_(options),
         settings_(check(options, work.traits())),
         shared_(settings_),
-        input_(work, shared_),
+        id_check_(work, shared_),
+        input_(work, shared_, id_check_),
         runner_(work, shared_),
         output_(shared_) {
     work_.stop_pulling_when([this] { return shared_.stopping.draining(); });
@@ -63,12 +65,18 @@ class Job final : public Stages {
     Piece piece;
     std::chrono::nanoseconds pulled_in{0};
     while (input_.next(piece, pulled_in)) {
-      if (Token* token = token_for(piece, pulled_in)) return token;
+      Token* const token = token_for(piece, pulled_in);
+      if (token == nullptr) continue;
+      if (!piece.checked) token->turn = turns_++;
+      return token;
     }
     return nullptr;
   }
 
-  void work(Token& token) noexcept override { runner_.run(token); }
+  void work(Token& token) noexcept override {
+    if (!token.piece.checked) check_ids(token);
+    runner_.run(token);
+  }
 
   void output(Token& token) noexcept override {
     try {
@@ -94,7 +102,8 @@ class Job final : public Stages {
                                        .flush_interval = options_.flush_interval,
                                        .strict = options_.strict,
                                        .retry_failed = options_.retry_failed,
-                                       .threads = std::min(threads, 64U)},
+                                       .threads = std::min(threads, 64U),
+                                       .expected_ids = settings_.traits.size.value_or(0)},
                    [this](store::Settled settled) {
                      shared_.counters.succeeded += settled.succeeded;
                      shared_.counters.failed += settled.failed;
@@ -112,6 +121,15 @@ class Job final : public Stages {
                        .pipeline = pipeline,
                        .signals = signals});
     pipeline.run(settings_.max_tokens, *this);
+  }
+
+  void check_ids(Token& token) noexcept {
+    const std::size_t pulled = token.piece.size();
+    token.pulled_in += id_check_.check_in_turn(token.piece, token.turn);
+    if (token.piece.size() > 0) return;
+    // Nothing but settled items: the next ones may be as cheap.
+    shared_.batch.measured(pulled, token.pulled_in);
+    input_.recycle(token.piece.block);
   }
 
   /// Null without memory for one: the piece is dropped then, and the job will throw.
@@ -176,6 +194,8 @@ class Job final : public Stages {
   const Options& options_;
   const Settings settings_;
   Shared shared_;
+  IdCheck id_check_;
+  std::uint64_t turns_ = 0;  // of the input filter
   Input input_;
   Runner runner_;
   Output output_;

@@ -56,13 +56,13 @@ void Pipeline::run(std::size_t max_tokens, Stages& stages) {
   parts_->arena.execute([&] {
     // Of its own, so that cancelling what surrounds the job does not lose its results.
     tbb::task_group_context context(tbb::task_group_context::isolated);
-    // The flow keeps to `max_tokens` itself. One token more than it ever gives out means that the input filter
-    // always stands ready, and that a thread which enters it, and may wait there, has no other task of the
-    // pipeline left in its queue: a finished token that found the output busy would be stranded by that.
-    tbb::parallel_pipeline(max_tokens + 1,
+    // The output is no serial filter, though its lines go to one writer in turn: of a serial one, tokens that found it
+    // busy lie in the queue of the thread that used it, and are stranded there when that thread goes on into the input
+    // filter and waits.
+    tbb::parallel_pipeline(max_tokens,
                            tbb::make_filter<void, Token*>(tbb::filter_mode::serial_in_order, input) &
                                tbb::make_filter<Token*, Token*>(tbb::filter_mode::parallel, work) &
-                               tbb::make_filter<Token*, void>(tbb::filter_mode::serial_out_of_order, output),
+                               tbb::make_filter<Token*, void>(tbb::filter_mode::parallel, output),
                            context);
     parts_->set_stages(nullptr);
     parts_->helpers.wait();

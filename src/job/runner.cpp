@@ -1,6 +1,7 @@
 #include "job/runner.hpp"
 
 #include <exception>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -32,10 +33,12 @@ Runner::Runner(detail::Work& work, Shared& shared)
     : work_(work), shared_(shared), format_(shared.settings.options.key_field) {}
 
 void Runner::run(Token& token) noexcept {
+  token.end = token.piece.begin;
+  if (token.piece.size() == 0) return;
   ItemClock clock(shared_.settings.options.timeout.count() > 0);
   const Clock::time_point started = clock.now();
   {
-    const std::lock_guard lock(token.mutex);
+    const std::lock_guard held(token.lock);
     token.working = true;
     token.next = token.piece.begin;
     token.end = token.piece.end;
@@ -149,7 +152,7 @@ bool Runner::conclude(Token& token, Verdict verdict, Clock::time_point now) {
   bool more = false;
   std::uint32_t finished = token.next;
   {
-    const std::lock_guard lock(token.mutex);
+    const std::lock_guard held(token.lock);
     const bool keeps_lines = shared_.store != nullptr;
     switch (verdict) {
       case Verdict::succeeded:
@@ -202,7 +205,7 @@ bool Runner::conclude(Token& token, Verdict verdict, Clock::time_point now) {
 
 /// Out of memory for bookkeeping: the job ends with that error, and what the token had left is unfinished.
 void Runner::abandon(Token& token) noexcept {
-  const std::lock_guard lock(token.mutex);
+  const std::lock_guard held(token.lock);
   token.working = false;
   shared_.counters.unfinished += token.end - token.next;
   token.next = token.end;
@@ -212,7 +215,7 @@ Runner::Freed Runner::free_stuck(Token& token, Clock::time_point now) {
   Freed freed;
   Piece rest{.block = nullptr};
   {
-    const std::lock_guard lock(token.mutex);
+    const std::lock_guard held(token.lock);
     if (!token.working || now - token.next_started < BatchSize::kSlice) return freed;
     // With Order::input lines wait for their turn anyway.
     if (shared_.settings.options.order == Order::completion) {

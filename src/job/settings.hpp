@@ -23,6 +23,10 @@ struct Settings {
   std::size_t batch;  ///< items a token carries; 0: measured
 
   bool stores() const noexcept { return !options.cache_path.empty(); }
+
+  /// Whether ids are looked up outside of the input filter, so that one worker can while another pulls. Single items
+  /// that are skipped would cost more than that saves.
+  bool checks_ids_apart() const noexcept { return stores() && batch != 1 && n_workers > 1; }
 };
 
 /// Throws `OptionsError` for the first field that makes no sense.

@@ -3,13 +3,13 @@
 
 #include <chrono>
 #include <cstdint>
-#include <mutex>
 #include <string>
 
 #include <pararun/detail/job.hpp>
 #include <pararun/json_writer.hpp>
 
 #include "job/settings.hpp"
+#include "job/spin_lock.hpp"
 #include "store/results_store.hpp"
 
 namespace pararun::job {
@@ -21,13 +21,16 @@ struct Piece {
   std::uint32_t end = 0;
   unsigned attempts = 0;    ///< that were made already; above 0 the piece is one item
   Clock::time_point due{};  ///< when the next attempt may begin
+  bool checked = true;      ///< what need not run is left out; before, a piece is the slots of a whole block
+  bool divisible = false;   ///< while it is live, a part of it may come back: the flow's note
 
   std::uint32_t size() const noexcept { return end - begin; }
 };
 
 struct Token {
   Piece piece;
-  std::chrono::nanoseconds pulled_in{0};  ///< what it took to pull the piece
+  std::chrono::nanoseconds pulled_in{0};  ///< what it took to pull the piece, and to check its ids
+  std::uint64_t turn = 0;                 ///< among the pieces that were not checked when they were pulled
 
   // The worker's own.
   std::string scratch;  ///< the line in the making
@@ -35,7 +38,7 @@ struct Token {
   Clock::time_point started{};
 
   // Shared by the worker and the watch, which frees what is stuck behind a long call.
-  std::mutex mutex;
+  SpinLock lock;
   bool working = false;
   std::uint32_t next = 0;            ///< the item in progress
   std::uint32_t end = 0;             ///< how far this token goes; may become less than its piece
