@@ -21,17 +21,27 @@ class IdCheck {
   /// input. If it fails the job will throw, and the block's items are unfinished.
   void check(Piece& piece) noexcept;
 
-  /// Does so once all pieces of earlier turns have been checked, and returns how long it took, waiting not included.
-  /// Turns count from 0. The threads that have these turns must be on their way here.
-  std::chrono::nanoseconds check_in_turn(Piece& piece, std::uint64_t turn) noexcept;
+  /// Does so for the piece of a token that has its turn, which counts from 0: waits until those with earlier ones have
+  /// been looked up. The threads that have these must be on their way here. Returns how long it took, waiting not
+  /// included.
+  std::chrono::nanoseconds check_in_turn(Token& token) noexcept;
 
  private:
-  void find_runnable(detail::Block& block);
+  using Verdicts = std::vector<store::Admission>;
+
+  void wait_for(std::uint64_t turn) const noexcept;
+  void number(Piece& piece, const Verdicts& verdicts) noexcept;
+  void leave_out(Piece& piece, const Verdicts& verdicts) noexcept;
+  void abandon(Piece& piece) noexcept;
+
+  /// Whether it could be done.
+  template <class Step>
+  bool attempt(Step step) noexcept;
 
   detail::Work& work_;
   Shared& shared_;
   std::uint64_t sequence_ = 0;
-  std::vector<store::Admission> admissions_;
+  Verdicts verdicts_;
   std::atomic<std::uint64_t> turn_{0};
 };
 

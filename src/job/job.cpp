@@ -125,7 +125,7 @@ class Job final : public Stages {
 
   void check_ids(Token& token) noexcept {
     const std::size_t pulled = token.piece.size();
-    token.pulled_in += id_check_.check_in_turn(token.piece, token.turn);
+    token.pulled_in += id_check_.check_in_turn(token);
     if (token.piece.size() > 0) return;
     // Nothing but settled items: the next ones may be as cheap.
     shared_.batch.measured(pulled, token.pulled_in);

@@ -1,5 +1,5 @@
-/// A lock for what is never held longer than a few lines take to copy: half the cost of a `std::mutex`, which shows where
-/// it is taken for each item.
+/// A lock for what is never held longer than a few lines take to copy: half the cost of a `std::mutex`, which shows
+/// where it is taken for each item.
 #pragma once
 
 #include <atomic>

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <pararun/detail/job.hpp>
 #include <pararun/json_writer.hpp>
@@ -33,6 +34,8 @@ struct Token {
   std::uint64_t turn = 0;                 ///< among the pieces that were not checked when they were pulled
 
   // The worker's own.
+  std::vector<store::IdHash> hashes;
+  std::vector<store::Admission> verdicts;
   std::string scratch;  ///< the line in the making
   JsonWriter result{scratch};
   Clock::time_point started{};

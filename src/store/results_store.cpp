@@ -12,7 +12,6 @@
 
 #include "posix/file.hpp"
 #include "posix/signals.hpp"
-#include "store/id_hash.hpp"
 #include "store/load.hpp"
 #include "store/lock.hpp"
 #include "store/recovery.hpp"
@@ -111,17 +110,24 @@ ResultsStore::~ResultsStore() = default;
 const Recovery& ResultsStore::recovery() const noexcept { return parts_->recovery; }
 
 void ResultsStore::admit(const detail::IdList& ids, std::vector<Admission>& out) {
+  hash(ids, parts_->hashes);
+  admit(parts_->hashes, out);
+}
+
+void ResultsStore::hash(const detail::IdList& ids, std::vector<IdHash>& out) const {
+  out.resize(ids.size());
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = parts_->hasher(ids[i]);
+}
+
+void ResultsStore::admit(std::span<const IdHash> hashes, std::vector<Admission>& out) {
   Parts& parts = *parts_;
-  const std::size_t count = ids.size();
-  parts.hashes.resize(count);
-  parts.found.resize(count);
-  out.resize(count);
-  for (std::size_t i = 0; i < count; ++i) parts.hashes[i] = parts.hasher(ids[i]);
-  parts.seen.insert(parts.hashes, parts.found);
-  for (std::size_t i = 0; i < count; ++i) {
+  parts.found.resize(hashes.size());
+  out.resize(hashes.size());
+  parts.seen.insert(hashes, parts.found);
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
     if (parts.found[i] == SeenSet::Found::earlier_run) {
       out[i] = Admission::skipped;
-    } else if (parts.failed_earlier && parts.failed_earlier->contains(parts.hashes[i])) {
+    } else if (parts.failed_earlier && parts.failed_earlier->contains(hashes[i])) {
       out[i] = Admission::skipped_failed;
     } else {
       out[i] = parts.found[i] == SeenSet::Found::fresh ? Admission::run : Admission::duplicate;

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,8 @@
 #include <pararun/detail/id_list.hpp>
 #include <pararun/options.hpp>
 #include <pararun/report.hpp>
+
+#include "store/id_hash.hpp"
 
 namespace pararun::store {
 
@@ -76,6 +79,10 @@ class ResultsStore {
 
   /// Fills `out`, which is cleared first, with one verdict for each id, and remembers the ids. One thread at a time.
   void admit(const detail::IdList& ids, std::vector<Admission>& out);
+
+  /// The two halves of that. Any thread may hash.
+  void hash(const detail::IdList& ids, std::vector<IdHash>& out) const;
+  void admit(std::span<const IdHash> hashes, std::vector<Admission>& out);
 
   /// Takes whole lines with their newlines; either may be empty. Copies them into a bounded buffer, and waits
   /// only while that is full. After an error the lines are dropped, uncounted. Any thread.

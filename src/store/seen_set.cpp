@@ -59,9 +59,7 @@ std::uint32_t home_of(const IdHash& hash, std::uint32_t homes) noexcept {
 // a larger table.
 std::uint32_t tail_of(std::uint32_t count) noexcept { return std::min(count / 4, std::uint32_t{32}); }
 
-std::size_t unit_of(std::size_t bytes) noexcept {
-  return bytes < kOwnPages ? sizeof(IdHash) : bytes < kOwnHugePages ? kPage : kHugePage;
-}
+std::size_t unit_of(std::size_t bytes) noexcept { return bytes < kOwnPages ? sizeof(IdHash) : kPage; }
 
 // Of what is wanted, as many slots as fill whole units of memory.
 std::uint32_t rounded_count(std::uint64_t wanted) {
@@ -163,7 +161,8 @@ void SeenSet::populate() {
       for (const auto& block : blocks) {
         for (std::size_t at = 0; at < block.size_bytes() && !stop.stop_requested(); at += kHugePage) {
           // Where a table has grown meanwhile, there is nothing here any more, and nothing happens.
-          ::madvise(reinterpret_cast<char*>(block.data()) + at, kHugePage, MADV_POPULATE_WRITE);
+          ::madvise(reinterpret_cast<char*>(block.data()) + at, std::min(kHugePage, block.size_bytes() - at),
+                    MADV_POPULATE_WRITE);
         }
       }
     });
