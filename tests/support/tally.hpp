@@ -25,6 +25,9 @@ class Tally {
   /// survived.
   void end();
 
+  /// Instead of `end`, where the fault has not taken place after all.
+  void call_off();
+
  private:
   void write(int tried, int survived) const;
 
