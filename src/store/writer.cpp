@@ -89,8 +89,9 @@ void Writer::finish() {
     end_thread();
   }
   if (error_) std::rethrow_exception(error_);
-  // The file may also have gone since the last commit.
+  // They may also have gone since the last commit.
   results_.require_in_place();
+  if (has_failures_) failures_.require_in_place();
 }
 
 void Writer::end_thread() {
@@ -135,6 +136,7 @@ void Writer::commit(const Group& group) {
   const Clock::time_point give_up = Clock::now() + settings_.full_disk_wait;
   const auto wait = [&] { return wait_for_room(give_up); };
   results_.append(group.lines, wait);
+  has_failures_ = has_failures_ || !group.failure_lines.empty();
   failures_.append(group.failure_lines, wait);
   if (settings_.durability == Durability::machine) {
     if (!group.lines.empty()) results_.sync();
