@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 #include <system_error>
 #include <utility>
+
+#include <pararun/error.hpp>
 
 #include "posix/signals.hpp"
 
@@ -27,9 +30,9 @@ Display::Display(DisplayOptions options, std::function<ProgressState()> snapshot
   const posix::AllSignalsBlocked signals_blocked;
   try {
     thread_ = std::thread([this] { run(); });
-  } catch (const std::system_error&) {
+  } catch (const std::system_error& error) {
     // A job that runs unseen is better than none, but a callback has been promised.
-    if (options_.on_progress) throw;
+    if (options_.on_progress) throw Error(std::string("cannot start a thread for on_progress: ") + error.what());
   }
 }
 
