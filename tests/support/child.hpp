@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <iostream>
 #include <string>
 
 #include <catch2/catch.hpp>
@@ -44,6 +45,7 @@ class Child {
     std::array<int, 2> to{}, from{}, prints{};
     REQUIRE((::pipe2(to.data(), O_CLOEXEC) == 0 && ::pipe2(from.data(), O_CLOEXEC) == 0 &&
              ::pipe2(prints.data(), O_CLOEXEC) == 0));
+    std::cout.flush();  // or the child would write it as well
     pid_ = ::fork();
     REQUIRE(pid_ >= 0);
     if (pid_ == 0) {
