@@ -69,6 +69,8 @@ void add_of_the_store(Scenarios& all) {
   const std::vector<std::string> line_by_line{"engine=store", "paced=1", "retries=1"};
   all.add_twice("a fresh run", line_by_line);
   all.add_twice("a run resumed", line_by_line, files(results_of(0, 5)));
+  all.add_twice(
+      "nothing left to do", line_by_line, [](const fs::path& path) { write_file(path, results_of(0, 3)); }, 3);
   all.add_twice("a torn line", line_by_line, files(results_of(0, 5) + kTorn));
   all.add("a torn line alone", line_by_line, files(kTorn));
   all.add("a torn line, others torn before", line_by_line, [](const fs::path& path) {
