@@ -10,7 +10,7 @@
 
 namespace pararun::posix {
 
-/// Owns such a descriptor and closes it. Children made by `_Fork`, or by a `clone` of the program's own, do keep
+/// Owns such a descriptor, lets go of its lock and closes it. Children made by `_Fork`, or by a `clone` of the program's own, do keep
 /// theirs.
 class OwnFd {
  public:
