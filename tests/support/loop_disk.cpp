@@ -120,6 +120,18 @@ void LoopDisk::restart(const std::string& options) {
   if (!mount(options)) FAIL(reason_);
 }
 
+// An image in a file system without room for it would not do: of a write that is cut short, loop devices say that it
+// was made.
+void LoopDisk::break_behind(std::uint64_t bytes) const {
+  const int loop = ::open(device_.c_str(), O_RDWR | O_CLOEXEC);
+  REQUIRE(loop >= 0);
+  loop_info64 info{};
+  REQUIRE(::ioctl(loop, LOOP_GET_STATUS64, &info) == 0);
+  info.lo_sizelimit = bytes;
+  REQUIRE(::ioctl(loop, LOOP_SET_STATUS64, &info) == 0);
+  ::close(loop);
+}
+
 void LoopDisk::write_back() const {
   const int directory = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   REQUIRE(directory >= 0);
