@@ -47,6 +47,7 @@ class Scenarios {
                       .in_order = !scenario.by_map || arguments.text("order") == "input",
                       .retry_failed = arguments.number("retry_failed", 1) != 0};
     scenario.arguments.push_back("items=" + std::to_string(items));
+    scenario.arguments.push_back("full_disk_ms=20");
     all_.push_back(std::move(scenario));
     return all_.back();
   }
@@ -96,13 +97,11 @@ void add_of_the_store(Scenarios& all) {
     write_file(beside(path, "disk/kept.jsonl"), results_of(0, 5) + kTorn);
     fs::create_symlink("disk/kept.jsonl", path);
   });
-  std::vector<std::string> soon_full = line_by_line;
-  soon_full.push_back("full_disk_ms=20");
-  all.add("a full disk", soon_full).room = 500;
-  all.add("a full disk in the second run", soon_full, files(results_of(0, 5) + kTorn)).room = 200;
-  all.add("no room for the torn line", soon_full, files(results_of(0, 5) + kTorn)).room = 10;
-  all.add("no room for failures", {"engine=store", "paced=1", "full_disk_ms=20"}, nothing, 30).room = 1'300;
-  all.add("no room for large lines", {"engine=store", "retries=1", "large_every=3", "full_disk_ms=20"}).room = 150'000;
+  all.add("a full disk", line_by_line).room = 500;
+  all.add("a full disk in the second run", line_by_line, files(results_of(0, 5) + kTorn)).room = 200;
+  all.add("no room for the torn line", line_by_line, files(results_of(0, 5) + kTorn)).room = 10;
+  all.add("no room for failures", {"engine=store", "paced=1"}, nothing, 30).room = 1'300;
+  all.add("no room for large lines", {"engine=store", "retries=1", "large_every=3"}).room = 150'000;
 }
 
 void add_of_jobs(Scenarios& all) {
