@@ -16,6 +16,7 @@
 #include "job/shared.hpp"
 #include "job/token_pool.hpp"
 #include "job/watch.hpp"
+#include "posix/cancellation.hpp"
 #include "posix/cpus.hpp"
 #include "posix/stop_signals.hpp"
 #include "progress/display.hpp"
@@ -188,6 +189,9 @@ class Job final : public Stages {
 
 namespace pararun::detail {
 
-Report run_job(Work& work, const Options& options) { return job::Job(work, options).run(); }
+Report run_job(Work& work, const Options& options) {
+  const posix::CancellationHeldOff held_off;
+  return job::Job(work, options).run();
+}
 
 }  // namespace pararun::detail

@@ -12,6 +12,7 @@
 #include "job/handover.hpp"
 #include "job/parallelism.hpp"
 #include "job/threads.hpp"
+#include "posix/cancellation.hpp"
 
 namespace pararun::job {
 namespace {
@@ -52,6 +53,7 @@ void Pipeline::run(std::size_t max_tokens, Stages& stages) {
   int input_mark = 0, output_mark = 0;
 
   const auto input = [&](tbb::flow_control& control) noexcept -> Token* {
+    posix::refuse_cancellation();
     take(&stages);
     take(&input_mark);
     Token* token = stages.input();
@@ -65,6 +67,7 @@ void Pipeline::run(std::size_t max_tokens, Stages& stages) {
     return token;
   };
   const auto work = [&](Token* token) noexcept -> Token* {
+    posix::refuse_cancellation();
     take(token);
     // A user's nested parallelism shall wait for its own tasks alone, not run other items meanwhile.
     tbb::this_task_arena::isolate([&] { stages.work(*token); });
@@ -102,6 +105,7 @@ void Pipeline::help() {
   if (parts_->stages == nullptr || parts_->help_on_its_way.exchange(true)) return;
   take(&helper_mark);
   tbb::task_handle helper = parts_->helpers.defer([this, &stages = *parts_->stages] {
+    posix::refuse_cancellation();
     take(&helper_mark);
     parts_->help_on_its_way = false;
     while (Token* token = stages.due()) {

@@ -10,6 +10,7 @@
 
 #include <pararun/error.hpp>
 
+#include "posix/cancellation.hpp"
 #include "posix/signals.hpp"
 
 namespace pararun::progress {
@@ -57,6 +58,7 @@ std::chrono::nanoseconds Display::tick() const noexcept {
 
 void Display::run() {
   ::pthread_setname_np(::pthread_self(), "pararun-display");
+  posix::refuse_cancellation();
   next_draw_ = std::chrono::steady_clock::now() + painter_.interval();
   try {
     rate_.observe(snapshot_());
