@@ -67,7 +67,7 @@ class Child {
     }
     ::close(ready[1]);
     char byte = 0;
-    REQUIRE(::read(ready[0], &byte, 1) == 1);
+    REQUIRE(TEMP_FAILURE_RETRY(::read(ready[0], &byte, 1)) == 1);
     ::close(ready[0]);
   }
   ~Child() { kill(); }
@@ -77,7 +77,7 @@ class Child {
   void kill() {
     if (pid_ == 0) return;
     ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
+    TEMP_FAILURE_RETRY(::waitpid(pid_, nullptr, 0));
     pid_ = 0;
   }
 

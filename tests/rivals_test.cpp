@@ -230,7 +230,7 @@ TEST_CASE("a child that is left behind while other jobs start and end keeps none
     }
     for (const pid_t pid : pids) {
       if (pid > 0) ::kill(pid, SIGKILL);
-      ::waitpid(pid, nullptr, 0);
+      TEMP_FAILURE_RETRY(::waitpid(pid, nullptr, 0));
     }
     return all_free ? 0 : 1;
   });

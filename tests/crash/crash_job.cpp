@@ -50,7 +50,8 @@ void say(const Words&... words) {
   std::ostringstream line;
   (line << ... << words) << '\n';
   const std::string text = line.str();
-  if (::write(STDOUT_FILENO, text.data(), text.size()) != static_cast<ssize_t>(text.size())) std::_Exit(71);
+  const ssize_t written = TEMP_FAILURE_RETRY(::write(STDOUT_FILENO, text.data(), text.size()));
+  if (written != static_cast<ssize_t>(text.size())) std::_Exit(71);
 }
 
 template <class Counts>

@@ -75,8 +75,9 @@ bool Killable::was_killed() const { return status_ == -SIGKILL; }
 
 void Killable::take(std::chrono::milliseconds wait) {
   char buffer[4096];
-  for (pollfd entry{pipe_, POLLIN, 0}; !ended_ && ::poll(&entry, 1, static_cast<int>(wait.count())) > 0;) {
-    const ssize_t got = ::read(pipe_, buffer, sizeof buffer);
+  for (pollfd entry{pipe_, POLLIN, 0};
+       !ended_ && TEMP_FAILURE_RETRY(::poll(&entry, 1, static_cast<int>(wait.count()))) > 0;) {
+    const ssize_t got = TEMP_FAILURE_RETRY(::read(pipe_, buffer, sizeof buffer));
     if (got <= 0) ended_ = true;
     if (got > 0) partial_.append(buffer, static_cast<std::size_t>(got));
   }
@@ -119,7 +120,7 @@ void Killable::heed(const std::string& line) {
 
 void Killable::reap() {
   int status = 0;
-  if (pid_ == 0 || ::waitpid(pid_, &status, 0) != pid_) return;
+  if (pid_ == 0 || TEMP_FAILURE_RETRY(::waitpid(pid_, &status, 0)) != pid_) return;
   pid_ = 0;
   status_ = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }

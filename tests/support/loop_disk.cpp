@@ -33,8 +33,7 @@ bool make_file_system(const std::filesystem::path& image) {
     pid_t pid = 0;
     if (::posix_spawn(&pid, (directory + program).c_str(), nullptr, nullptr, words, variables) != 0) continue;
     int status = 0;
-    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
+    TEMP_FAILURE_RETRY(::waitpid(pid, &status, 0));
     if (status == 0) return true;
   }
   return false;
