@@ -27,6 +27,8 @@ void* given(void* memory) {
 
 }  // namespace
 
+// All of them: a sanitizer brings its own for those that are missing, and tells what comes from one of a pair from what
+// comes from the other.
 void* operator new(std::size_t bytes) {
   if (refused()) throw std::bad_alloc();
   return given(std::malloc(bytes == 0 ? 1 : bytes));
@@ -38,10 +40,24 @@ void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return given(std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit));
 }
 
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  return refused() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
+}
+
+void* operator new[](std::size_t bytes) { return operator new(bytes); }
+void* operator new[](std::size_t bytes, std::align_val_t alignment) { return operator new(bytes, alignment); }
+void* operator new[](std::size_t bytes, const std::nothrow_t& nothrow) noexcept { return operator new(bytes, nothrow); }
+
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 
 namespace pararun::testing {
 
