@@ -135,10 +135,11 @@ class Orphan {
 pid_t leave_child(bool execute) {
   if (!execute) {
     const pid_t pid = ::fork();
-    while (pid == 0) ::pause();
-    return pid;
+    if (pid != 0) return pid;
+    std::this_thread::sleep_for(std::chrono::minutes(1));  // unless it is killed
+    ::_exit(0);
   }
-  std::string program = "/bin/sleep", seconds = "1000";
+  std::string program = "/bin/sleep", seconds = "60";
   char* words[] = {program.data(), seconds.data(), nullptr};
   char* variables[] = {nullptr};
   pid_t pid = -1;
