@@ -110,6 +110,15 @@ TEST_CASE("a key function that throws fails its item with what it threw") {
   CHECK_FALSE(bad.failures[0].contains("where"));
 }
 
+TEST_CASE("a key function may throw anything") {
+  const TempDir dir;
+  const Bad bad = run(dir, std::vector<int>{1, 2, 3} | pr::keyed([](int item) { return item == 2 ? throw 17 : item; }),
+                      keeping({}));
+  CHECK(ids_in(dir / "r.jsonl") == Ids{"1", "3"});
+  REQUIRE(bad.failures.size() == 1);
+  CHECK(bad.failures[0]["error"].get<std::string>("type") == "int");
+}
+
 TEST_CASE("a key function may say itself where its bad item is") {
   const TempDir dir;
   const Bad bad =

@@ -36,6 +36,20 @@ class Closed : public std::runtime_error {
 
 struct Surprise {};
 
+struct Speechless : std::exception {
+  const char* what() const noexcept override { return nullptr; }
+};
+
+/// Two standard exceptions at once are, as far as `catch` is concerned, none.
+struct TwoFaced : std::runtime_error, std::logic_error {
+  TwoFaced() : std::runtime_error("one"), std::logic_error("the other") {}
+};
+
+/// Its words are not `std::exception`'s, and are not asked for.
+struct Bomb {
+  [[noreturn]] const char* what() const { throw Bomb(); }
+};
+
 }  // namespace shop
 
 namespace {
@@ -131,6 +145,9 @@ TEST_CASE("whatever is thrown becomes its item's failure") {
   CHECK(kind_type_message([] { throw std::string("words"); }) == Strings{"exception", "std::string", ""});
   CHECK(kind_type_message([] { throw shop::Surprise(); }) == Strings{"exception", "shop::Surprise", ""});
   CHECK(kind_type_message([] { throw nullptr; }) == Strings{"exception", "decltype(nullptr)", ""});
+  CHECK(kind_type_message([] { throw shop::Speechless(); }) == Strings{"exception", "shop::Speechless", ""});
+  CHECK(kind_type_message([] { throw shop::TwoFaced(); }) == Strings{"exception", "shop::TwoFaced", ""});
+  CHECK(kind_type_message([] { throw shop::Bomb(); }) == Strings{"exception", "shop::Bomb", ""});
 }
 
 TEST_CASE("a message is kept readable: control characters escaped, no UTF-8 mended, a book cut short") {

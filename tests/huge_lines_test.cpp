@@ -103,10 +103,10 @@ Outcome in_child(const std::function<void(Outcome&)>& body, std::uint64_t addres
   }
   ::close(ends[1]);
   Outcome outcome;
-  const ::ssize_t size = ::read(ends[0], &outcome, sizeof outcome);
+  const ::ssize_t size = TEMP_FAILURE_RETRY(::read(ends[0], &outcome, sizeof outcome));
   ::close(ends[0]);
   int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(TEMP_FAILURE_RETRY(::waitpid(child, &status, 0)) == child);
   CHECK(status == 0);
   REQUIRE(size == sizeof outcome);
   return outcome;

@@ -4,7 +4,9 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,13 +15,16 @@
 #include <cstring>
 #include <fstream>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include <catch2/catch.hpp>
 
 #include <pararun/error.hpp>
+#include <pararun/inspect.hpp>
 
+#include "store/results_store.hpp"
 #include "support/faults.hpp"
 #include "support/temp_dir.hpp"
 
@@ -51,6 +56,9 @@ std::optional<StoreError> error_of_opening(const std::filesystem::path& path) {
   return std::nullopt;
 }
 
+/// What every file system says it is, if not 0. Network file systems cannot be mounted by a test.
+long pretended_type = 0;
+
 /// A forked process that does something, says so, and lives until it is killed.
 class Child {
  public:
@@ -67,7 +75,7 @@ class Child {
     }
     ::close(ready[1]);
     char byte = 0;
-    REQUIRE(::read(ready[0], &byte, 1) == 1);
+    REQUIRE(TEMP_FAILURE_RETRY(::read(ready[0], &byte, 1)) == 1);
     ::close(ready[0]);
   }
   ~Child() { kill(); }
@@ -77,7 +85,7 @@ class Child {
   void kill() {
     if (pid_ == 0) return;
     ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
+    TEMP_FAILURE_RETRY(::waitpid(pid_, nullptr, 0));
     pid_ = 0;
   }
 
@@ -252,4 +260,38 @@ TEST_CASE("hard links are warned of") {
   const std::vector<std::string> warnings = file_warnings(file.fd.get(), file.path);
   REQUIRE(warnings.size() == usual + 1);
   CHECK(warnings.front().find("2 names") != std::string::npos);
+}
+
+extern "C" int fstatfs(int fd, struct statfs* system) noexcept {
+  const auto failed = static_cast<int>(::syscall(SYS_fstatfs, fd, system));
+  if (failed == 0 && pretended_type != 0) system->f_type = pretended_type;
+  return failed;
+}
+
+TEST_CASE("the recovery report and inspect warn of network file systems, for both files, and of no others") {
+  const auto [type, kind] = GENERATE(table<long, std::string>({{0x6969, "NFS"},
+                                                               {0x517b, "SMB"},
+                                                               {0xff534d42, "CIFS"},
+                                                               {0xfe534d42, "SMB2"},
+                                                               {0x65735546, "FUSE"},
+                                                               {0x01021997, "9P"},
+                                                               {0x0bd00bd0, "Lustre"},
+                                                               {0xef53, ""},
+                                                               {0x58465342, ""},
+                                                               {0x01021994, ""}}));
+  const TempDir dir;
+  pretended_type = type;
+  const std::vector<std::string> warnings = ResultsStore({.path = dir / "r.jsonl"}, [](auto) {}).recovery().warnings;
+  const std::vector<std::string> seen = inspect(dir / "r.jsonl").warnings;
+  pretended_type = 0;
+  INFO(kind);
+  REQUIRE(warnings.size() == (kind.empty() ? 0 : 2));
+  REQUIRE(seen.size() == (kind.empty() ? 0 : 1));
+  if (kind.empty()) return;
+  CHECK(warnings[0] == seen[0]);
+  const auto beginning = [&](const char* name) {
+    return (dir / name).string() + " is on a network file system (" + kind + ")";
+  };
+  CHECK(warnings[0].find(beginning("r.jsonl")) == 0);
+  CHECK(warnings[1].find(beginning("r.failed.jsonl")) == 0);
 }

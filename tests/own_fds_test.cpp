@@ -45,7 +45,7 @@ int in_child(Action action) {
   REQUIRE(child >= 0);
   if (child == 0) ::_exit(action());
   int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(TEMP_FAILURE_RETRY(::waitpid(child, &status, 0)) == child);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -58,7 +58,7 @@ class Orphan {
   }
   ~Orphan() {
     ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
+    TEMP_FAILURE_RETRY(::waitpid(pid_, nullptr, 0));
   }
   Orphan(const Orphan&) = delete;
   Orphan& operator=(const Orphan&) = delete;

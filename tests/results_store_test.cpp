@@ -370,10 +370,11 @@ TEST_CASE("a process that is killed at any moment has in the file what it counte
     }
     ::close(counts[1]);
     std::uint64_t counted = 0, group = 0;
-    for (int groups = 0; groups < 1 + round && ::read(counts[0], &group, 8) == 8; ++groups) counted += group;
+    for (int groups = 0; groups < 1 + round && TEMP_FAILURE_RETRY(::read(counts[0], &group, 8)) == 8; ++groups)
+      counted += group;
     ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
-    while (::read(counts[0], &group, 8) == 8) counted += group;
+    TEMP_FAILURE_RETRY(::waitpid(child, nullptr, 0));
+    while (TEMP_FAILURE_RETRY(::read(counts[0], &group, 8)) == 8) counted += group;
     ::close(counts[0]);
 
     Rig rig(dir);

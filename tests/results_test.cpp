@@ -243,6 +243,24 @@ TEST_CASE("what a write_json of the user's throws is the result's fault, and tol
   CHECK(failures[0]["error"].get<std::string>("message") == "cannot be written");
 }
 
+TEST_CASE("what else a write_json of the user's throws leaves nothing of the result behind either") {
+  const TempDir dir;
+  const pr::Report report = pr::map(
+      [](int item) {
+        return shop::Careless{item != 2 ? [](pr::JsonWriter& json) { json.value("good"); } : [](pr::JsonWriter& json) {
+          json.begin_object().key("x");
+          throw 17;
+        }};
+      },
+      std::vector{1, 2, 3}, keeping(dir / "r.jsonl"));
+  CHECK(report.succeeded == 2);
+  CHECK(lines_in(dir / "r.jsonl") == Lines{R"({"id":1,"result":"good"})", R"({"id":3,"result":"good"})"});
+  const std::vector<pr::Json> failures = values_in(dir / "r.failed.jsonl");
+  REQUIRE(failures.size() == 1);
+  CHECK(failures[0]["error"].get<std::string>("kind") == "bad_result");
+  CHECK(failures[0]["error"].get<std::string>("type") == "int");
+}
+
 TEST_CASE("a key field of another name stands first under that name") {
   const TempDir dir;
   pr::Options options = keeping(dir / "r.jsonl");

@@ -32,6 +32,10 @@ namespace pararun {
 /// With a `cache_path`: an item is run at least once, its success is recorded once. A result is counted only
 /// when it is as safe as `Options::durability` asks. One job at a time can have the file.
 ///
+/// No user code may end the thread that it is called on: `pthread_exit` ends the program, with every counted result in
+/// the file. A `pthread_cancel` of the calling thread waits until `map` has returned; one of any other is without
+/// effect.
+///
 /// Throws `OptionsError`, `CacheLocked`, `CacheDamaged` or `StoreError`, and what `items` or `on_progress`
 /// threw; never what `fn` threw. Several jobs may run side by side in one process, also one inside an item of
 /// another.

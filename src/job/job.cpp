@@ -17,6 +17,7 @@
 #include "job/shared.hpp"
 #include "job/token_pool.hpp"
 #include "job/watch.hpp"
+#include "posix/cancellation.hpp"
 #include "posix/cpus.hpp"
 #include "posix/stop_signals.hpp"
 #include "progress/display.hpp"
@@ -208,6 +209,9 @@ class Job final : public Stages {
 
 namespace pararun::detail {
 
-Report run_job(Work& work, const Options& options) { return job::Job(work, options).run(); }
+Report run_job(Work& work, const Options& options) {
+  const posix::CancellationHeldOff held_off;
+  return job::Job(work, options).run();
+}
 
 }  // namespace pararun::detail

@@ -30,7 +30,12 @@ void set_limit() {
 Parallelism::Parallelism(std::size_t n_workers) : extra_(n_workers - 1) {
   const std::lock_guard lock(mutex);
   extra_of_all += extra_;
-  set_limit();
+  try {
+    set_limit();
+  } catch (...) {
+    extra_of_all -= extra_;
+    throw;
+  }
   if (allowed() < 1 + extra_of_all) {
     const std::size_t found = allowed();
     const std::size_t needed = 1 + extra_of_all;
@@ -46,7 +51,11 @@ Parallelism::Parallelism(std::size_t n_workers) : extra_(n_workers - 1) {
 Parallelism::~Parallelism() {
   const std::lock_guard lock(mutex);
   extra_of_all -= extra_;
-  set_limit();
+  try {
+    set_limit();
+  } catch (...) {
+    // Without memory for a limit the other jobs go on with fewer threads.
+  }
 }
 
 }  // namespace pararun::job

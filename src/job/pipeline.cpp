@@ -11,6 +11,7 @@
 
 #include "job/parallelism.hpp"
 #include "job/threads.hpp"
+#include "posix/cancellation.hpp"
 
 namespace pararun::job {
 
@@ -42,11 +43,13 @@ std::size_t Pipeline::n_workers() const noexcept { return parts_->n_workers; }
 void Pipeline::run(std::size_t max_tokens, Stages& stages) {
   parts_->set_stages(&stages);
   const auto input = [&](tbb::flow_control& control) noexcept -> Token* {
+    posix::refuse_cancellation();
     Token* const token = stages.input();
     if (token == nullptr) control.stop();
     return token;
   };
   const auto work = [&](Token* token) noexcept -> Token* {
+    posix::refuse_cancellation();
     // A user's nested parallelism shall wait for its own tasks alone, not run other items meanwhile.
     tbb::this_task_arena::isolate([&] { stages.work(*token); });
     return token;

@@ -9,6 +9,7 @@
 
 #include <pararun/error.hpp>
 
+#include "posix/cancellation.hpp"
 #include "posix/signals.hpp"
 
 namespace pararun::job {
@@ -38,6 +39,7 @@ Watch::~Watch() {
 
 void Watch::run() noexcept {
   ::pthread_setname_np(::pthread_self(), "pararun-watch");
+  posix::refuse_cancellation();
   Shared& shared = parts_.shared;
   while (!over_) {
     // Until the plan is known, whoever expects something rings the bell.

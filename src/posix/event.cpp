@@ -9,10 +9,12 @@
 #include <cstdint>
 #include <system_error>
 
+#include <pararun/error.hpp>
+
 namespace pararun::posix {
 
 Event::Event() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!fd_) throw std::system_error(errno, std::generic_category(), "cannot make an eventfd");
+  if (!fd_) throw Error("cannot make an eventfd: " + std::generic_category().message(errno));
 }
 
 void Event::ring() noexcept {

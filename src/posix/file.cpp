@@ -116,7 +116,11 @@ int truncate(int fd, std::uint64_t size) noexcept {
 void sync(int fd, const std::filesystem::path& path) {
   // An interrupted sync has not failed: it has reported nothing yet.
   while (::fdatasync(fd) != 0) {
-    if (errno != EINTR) fail("cannot sync", path, errno);
+    if (errno == EINTR) continue;
+    const int error_number = errno;
+    // The lost pages look well in the cache: whoever reads the file next shall see what the disk has.
+    ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    fail("cannot sync", path, error_number);
   }
 }
 

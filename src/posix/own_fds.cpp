@@ -1,5 +1,6 @@
 #include "posix/own_fds.hpp"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -7,6 +8,17 @@
 #include <new>
 
 namespace pararun::posix {
+namespace {
+
+/// A child that has just been forked, or has yet to execute its program, holds a copy for another moment.
+void let_go_of_lock(int fd) {
+  struct flock whole {};
+  whole.l_type = F_UNLCK;
+  whole.l_whence = SEEK_SET;
+  ::fcntl(fd, F_OFD_SETLK, &whole);
+}
+
+}  // namespace
 
 /// Where a descriptor is known to the handlers of `fork`.
 struct OwnFd::Entry {
@@ -46,6 +58,7 @@ OwnFd::~OwnFd() {
   {
     // A child forked after the entry has gone but before the descriptor has would keep it.
     const ForkHeldBack held_back;
+    if (entry_->fd >= 0) let_go_of_lock(entry_->fd);
     Fd(entry_->fd).reset();
     (entry_->previous != nullptr ? entry_->previous->next : Entry::first) = entry_->next;
     if (entry_->next != nullptr) entry_->next->previous = entry_->previous;

@@ -10,8 +10,8 @@
 
 namespace pararun::posix {
 
-/// Owns such a descriptor and closes it. Children made by `_Fork`, or by a `clone` of the program's own, do keep
-/// theirs.
+/// Owns such a descriptor, lets go of its lock and closes it. Children made by `_Fork`, or by a `clone` of the
+/// program's own, do keep theirs.
 class OwnFd {
  public:
   OwnFd() noexcept = default;

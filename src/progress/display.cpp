@@ -4,9 +4,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 #include <system_error>
 #include <utility>
 
+#include <pararun/error.hpp>
+
+#include "posix/cancellation.hpp"
 #include "posix/signals.hpp"
 
 namespace pararun::progress {
@@ -27,9 +31,9 @@ Display::Display(DisplayOptions options, std::function<ProgressState()> snapshot
   const posix::AllSignalsBlocked signals_blocked;
   try {
     thread_ = std::thread([this] { run(); });
-  } catch (const std::system_error&) {
+  } catch (const std::system_error& error) {
     // A job that runs unseen is better than none, but a callback has been promised.
-    if (options_.on_progress) throw;
+    if (options_.on_progress) throw Error(std::string("cannot start a thread for on_progress: ") + error.what());
   }
 }
 
@@ -54,6 +58,7 @@ std::chrono::nanoseconds Display::tick() const noexcept {
 
 void Display::run() {
   ::pthread_setname_np(::pthread_self(), "pararun-display");
+  posix::refuse_cancellation();
   next_draw_ = std::chrono::steady_clock::now() + painter_.interval();
   try {
     rate_.observe(snapshot_());

@@ -35,8 +35,8 @@ class Display {
   /// once, on that thread, and must not throw; afterwards `on_progress` is not called again. Without anything
   /// to draw or to call no thread is started and neither is called.
   ///
-  /// Throws `OptionsError` if `PARARUN_PROGRESS` counts and makes no sense, and `std::system_error` if there
-  /// is an `on_progress` but no thread to be had.
+  /// Throws `OptionsError` if `PARARUN_PROGRESS` counts and makes no sense, and `Error` if there is an
+  /// `on_progress` but no thread to be had.
   Display(DisplayOptions options, std::function<ProgressState()> snapshot,
           std::function<void(std::exception_ptr)> on_error);
 

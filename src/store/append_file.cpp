@@ -1,7 +1,5 @@
 #include "store/append_file.hpp"
 
-#include <fcntl.h>
-
 #include <cerrno>
 
 #include <pararun/error.hpp>
@@ -27,15 +25,7 @@ void AppendFile::append(std::string_view lines, const WaitForRoom& wait_for_room
   }
 }
 
-void AppendFile::sync() {
-  try {
-    posix::sync(file_.fd.get(), file_.path);
-  } catch (const StoreError&) {
-    // The lost pages look well in the cache: whoever opens the file next shall see what the disk has.
-    ::posix_fadvise(file_.fd.get(), 0, 0, POSIX_FADV_DONTNEED);
-    throw;
-  }
-}
+void AppendFile::sync() { posix::sync(file_.fd.get(), file_.path); }
 
 void AppendFile::require_in_place() const {
   const struct stat file = posix::status(file_.fd.get(), file_.path);

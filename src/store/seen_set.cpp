@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "posix/cancellation.hpp"
 #include "posix/signals.hpp"
 
 namespace pararun::store {
@@ -158,6 +159,7 @@ void SeenSet::populate() {
   try {
     populating_ = std::jthread([blocks = std::move(blocks)](const std::stop_token& stop) {
       ::pthread_setname_np(::pthread_self(), "pararun-memory");
+      posix::refuse_cancellation();
       for (const auto& block : blocks) {
         for (std::size_t at = 0; at < block.size_bytes() && !stop.stop_requested(); at += kHugePage) {
           // Where a table has grown meanwhile, there is nothing here any more, and nothing happens.

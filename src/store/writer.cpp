@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "posix/cancellation.hpp"
 #include "posix/file.hpp"
 #include "posix/signals.hpp"
 
@@ -89,8 +90,9 @@ void Writer::finish() {
     end_thread();
   }
   if (error_) std::rethrow_exception(error_);
-  // The file may also have gone since the last commit.
+  // They may also have gone since the last commit.
   results_.require_in_place();
+  if (has_failures_) failures_.require_in_place();
 }
 
 void Writer::end_thread() {
@@ -99,6 +101,7 @@ void Writer::end_thread() {
 }
 
 void Writer::run() noexcept {
+  posix::refuse_cancellation();
   try {
     Group group;
     while (take(group)) {
@@ -135,6 +138,7 @@ void Writer::commit(const Group& group) {
   const Clock::time_point give_up = Clock::now() + settings_.full_disk_wait;
   const auto wait = [&] { return wait_for_room(give_up); };
   results_.append(group.lines, wait);
+  has_failures_ = has_failures_ || !group.failure_lines.empty();
   failures_.append(group.failure_lines, wait);
   if (settings_.durability == Durability::machine) {
     if (!group.lines.empty()) results_.sync();

@@ -79,7 +79,8 @@ class Writer {
   bool finishing_ = false;
   bool abandoned_ = false;
 
-  std::exception_ptr error_;  ///< the thread's own until it has been joined
+  std::exception_ptr error_;  ///< this and the next are the thread's own until it has been joined
+  bool has_failures_ = false;
   std::atomic<bool> failed_ = false;
   std::thread thread_;
 };

@@ -10,6 +10,7 @@
 ///     stop_after    asks for a stop with so many results
 ///     hold_after    no result after so many: the functions wait for ever, and `held` is said
 ///     paced         the store alone: each line is safe before the next one comes
+///     no_input      standard input is closed
 ///     full_disk_ms  the store alone: how long it waits for room
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -49,7 +50,8 @@ void say(const Words&... words) {
   std::ostringstream line;
   (line << ... << words) << '\n';
   const std::string text = line.str();
-  if (::write(STDOUT_FILENO, text.data(), text.size()) != static_cast<ssize_t>(text.size())) std::_Exit(71);
+  const ssize_t written = TEMP_FAILURE_RETRY(::write(STDOUT_FILENO, text.data(), text.size()));
+  if (written != static_cast<ssize_t>(text.size())) std::_Exit(71);
 }
 
 template <class Counts>
@@ -171,21 +173,6 @@ class Commits {
   store::Settled safe_;
 };
 
-/// The item's line in a file of its own making: nothing of the library's JSON.
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += std::string("\\") + c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += std::string("\\u000") + "0123456789abcdef"[c & 15];
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
 int run_store(const std::string& path, const Arguments& arguments) {
   Gate gate(arguments);
   Commits commits;
@@ -215,13 +202,12 @@ int run_store(const std::string& path, const Arguments& arguments) {
     report.skipped += verdicts[0] == store::Admission::skipped || verdicts[0] == store::Admission::skipped_failed;
     report.duplicates += verdicts[0] == store::Admission::duplicate;
     if (verdicts[0] != store::Admission::run) continue;
-    const std::string begin = "{\"id\":" + quoted(item.id) + ",\"";
     if (given_up(item.index, arguments.number("run"), static_cast<unsigned>(arguments.number("retries")))) {
-      store.append("", begin + "error\":{}}\n", {0, 1});
+      store.append("", failure_line(item.index), {0, 1});
       ++given.failed;
     } else {
       gate.pass();
-      store.append(begin + "text\":\"" + text_of(item.index, arguments) + "\"}\n", "", {1, 0});
+      store.append(result_line(item.index, arguments.number("large_every")), "", {1, 0});
       ++given.succeeded;
     }
     if (arguments.number("paced") != 0) commits.wait_for(given, [&] { return store.failed(); });
@@ -241,6 +227,7 @@ int main(int argc, char** argv) {
   try {
     if (argc < 2) throw std::invalid_argument("no results file");
     const Arguments arguments(std::span(argv + 2, argv + argc));
+    if (arguments.number("no_input") != 0) ::close(STDIN_FILENO);
     return arguments.text("engine") == "store" ? run_store(argv[1], arguments) : run_map(argv[1], arguments);
   } catch (const StoreError& error) {
     say("error kind=store errno=", error.error_number(), " path=", error.path().string(), " what=", error.what());

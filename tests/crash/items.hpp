@@ -66,4 +66,28 @@ inline std::size_t text_length(std::uint64_t index, std::uint64_t large_every) {
   return random % 100;
 }
 
+/// As JSON, with nothing of the library's.
+inline std::string json_string(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += std::string("\\") + c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += std::string("\\u000") + "0123456789abcdef"[c & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+inline std::string result_line(std::uint64_t index, std::uint64_t large_every = 0) {
+  const std::string text(text_length(index, large_every), static_cast<char>('a' + index % 26));
+  return "{\"id\":" + json_string(item_id(index)) + ",\"text\":" + json_string(text) + "}\n";
+}
+
+inline std::string failure_line(std::uint64_t index) {
+  return "{\"id\":" + json_string(item_id(index)) + ",\"error\":{}}\n";
+}
+
 }  // namespace pararun::testing

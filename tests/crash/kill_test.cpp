@@ -14,6 +14,7 @@
 #include "crash/items.hpp"
 #include "crash/killable.hpp"
 #include "crash/ledger.hpp"
+#include "support/tally.hpp"
 #include "support/temp_dir.hpp"
 
 using namespace pararun::testing;
@@ -116,7 +117,9 @@ void kill_again_and_again(std::uint64_t kills, std::uint64_t items) {
   Random random(Catch::rngSeed());
   Ledger ledger(results, items);
   std::uint64_t with_progress = 0;
+  Tally tally("a SIGKILL at any moment");
   for (std::uint64_t left = kills; left > 0; --left) {
+    tally.begin();
     Drawn drawn = draw_run(random, items);
     // Held back, so that however late the kill comes it finds the job at work and leaves some for the next one.
     const std::uint64_t share = (items - ledger.done()) * 3 / 2 / (left + 1);
@@ -136,6 +139,7 @@ void kill_again_and_again(std::uint64_t kills, std::uint64_t items) {
     REQUIRE_FALSE(job.report());
     ledger.after_run(job, drawn.facts);
     with_progress += ledger.done() > done_before;
+    tally.end();
   }
   CHECK(with_progress > kills / 4);
 
@@ -157,8 +161,8 @@ void kill_again_and_again(std::uint64_t kills, std::uint64_t items) {
   CHECK(once_more.report()->number("succeeded") == 0);
   CHECK(read_file(results) == complete);
 
-  std::cout << kills << " kills survived, " << with_progress << " of them after new results; " << ledger.torn_tails()
-            << " torn lines, " << ledger.whole_tails() << " without their newline\n";
+  std::cout << with_progress << " kills came after new results; they left " << ledger.torn_tails() << " torn lines and "
+            << ledger.whole_tails() << " without their newline\n";
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -15,6 +16,12 @@ namespace pararun::testing {
 
 class Killable {
  public:
+  /// One line that it said.
+  struct Said {
+    std::string subject;
+    Arguments words;
+  };
+
   /// `environment` is added to this process's own, and stands above it.
   Killable(const std::filesystem::path& results, const std::vector<std::string>& arguments,
            const std::vector<std::string>& environment = {});
@@ -31,7 +38,7 @@ class Killable {
   /// Ends it, unless it has ended by itself, and takes the rest of what it said.
   void kill();
 
-  /// Waits for its own end and takes the rest of what it said.
+  /// Waits for its own end, which must come within two minutes, and takes the rest of what it said.
   void wait();
 
   bool has_ended() const { return ended_; }  ///< as far as `listen` has seen
@@ -42,6 +49,9 @@ class Killable {
   std::uint64_t told_succeeded() const { return told_succeeded_; }
   std::uint64_t told_failed() const { return told_failed_; }
 
+  /// Everything, in order.
+  const std::vector<Said>& log() const { return log_; }
+
   const std::optional<Arguments>& report() const { return report_; }
   const std::optional<Arguments>& error() const { return error_; }
 
@@ -50,13 +60,14 @@ class Killable {
   bool was_killed() const;
 
  private:
-  void take(bool wait);
+  void take(std::chrono::milliseconds wait);
   void heed(const std::string& line);
   void reap();
 
   pid_t pid_ = 0;
   int pipe_ = -1;
   std::string partial_;
+  std::vector<Said> log_;
   bool ended_ = false;
   bool held_ = false;
   bool believed_ = true;

@@ -117,6 +117,8 @@ PlainFile Ledger::take_new_lines(File& file) const {
     file.take(fresh.lines.front());
     fresh.lines.erase(fresh.lines.begin());
   }
+  file.new_ends.clear();
+  for (const PlainLine& line : fresh.lines) file.new_ends.push_back(line.offset + line.length + 1);
   return fresh;
 }
 

@@ -41,6 +41,10 @@ class Ledger {
   void require_complete() const;
 
   std::uint64_t done() const { return results_.ids.size(); }
+  /// Where the lines of the last run end.
+  const std::vector<std::uint64_t>& result_ends() const { return results_.new_ends; }
+  const std::vector<std::uint64_t>& failure_ends() const { return failures_.new_ends; }
+
   std::uint64_t torn_tails() const { return torn_tails_; }
   std::uint64_t whole_tails() const { return whole_tails_; }
   const PlainLine* first_damage() const { return results_.damage.empty() ? nullptr : &results_.damage.front(); }
@@ -54,6 +58,7 @@ class Ledger {
     std::uint64_t id_lines = 0;
     std::uint64_t foreign = 0;
     std::vector<PlainLine> damage{};
+    std::vector<std::uint64_t> new_ends{};
     std::string tail{};
     bool whole_tail = false;  ///< the rest lacks its newline alone
     bool was_empty = true;    ///< of lines, when the run began

@@ -12,6 +12,7 @@
 #include "crash/items.hpp"
 #include "crash/killable.hpp"
 #include "crash/ledger.hpp"
+#include "support/tally.hpp"
 #include "support/temp_dir.hpp"
 
 using namespace pararun::testing;
@@ -157,10 +158,13 @@ class Sequence {
 };
 
 void try_sequences(int count) {
+  Tally tally("runs, stops, kills and damage in turn");
   for (int i = 0; i < count; ++i) {
+    tally.begin();
     Sequence sequence(mixed(Catch::rngSeed() + static_cast<std::uint64_t>(i)));
     for (int steps = 1 + i % 12; steps > 0; --steps) sequence.take_a_step();
     sequence.end();
+    tally.end();
   }
 }
 

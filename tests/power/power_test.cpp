@@ -14,6 +14,7 @@
 #include "crash/killable.hpp"
 #include "crash/ledger.hpp"
 #include "support/loop_disk.hpp"
+#include "support/tally.hpp"
 #include "support/temp_dir.hpp"
 
 using namespace pararun::testing;
@@ -92,7 +93,8 @@ void let_run(Killable& job, Random& random, const std::filesystem::path& results
   until(job, [&] { return Clock::now() >= moment; });
 }
 
-struct Tally {
+struct Counts {
+  Tally tally{"a loss of power"};
   std::uint64_t cuts = 0;
   std::uint64_t with_progress = 0;
   std::uint64_t acknowledged = 0;  ///< results and failures
@@ -106,7 +108,7 @@ struct Tally {
 constexpr const char* kHonest = "data=journal";
 
 /// A job that loses power again and again, until it comes to its end and loses power once more.
-void lose_power(LoopDisk& disk, Random& random, std::uint64_t cuts, Tally& tally) {
+void lose_power(LoopDisk& disk, Random& random, std::uint64_t cuts, Counts& counts) {
   const std::filesystem::path results = disk / "r.jsonl";
   Ledger ledger(results, kItems);
   std::string options;
@@ -126,19 +128,21 @@ void lose_power(LoopDisk& disk, Random& random, std::uint64_t cuts, Tally& tally
     if (below(random, 4) == 0) disk.write_back();
     job.listen();
     if (options != kHonest) job.believe_no_more();
+    counts.tally.begin();
     disk.cut_power();
     const Clock::time_point patience = Clock::now() + std::chrono::milliseconds(below(random, 2) * 50);
     until(job, [&] { return job.held() || Clock::now() >= patience; });
     job.kill();
     if (job.error()) CHECK(job.error()->text("kind") == "store");
     REQUIRE_FALSE(job.report());
-    tally.after_error += job.error().has_value();
+    counts.after_error += job.error().has_value();
     options = any_of(random, {"", kHonest, "commit=1"});
     disk.restart(options);
     ledger.after_run(job, drawn.facts);
-    ++tally.cuts;
-    tally.acknowledged += job.told_succeeded() + job.told_failed();
-    tally.with_progress += ledger.done() > done_before;
+    counts.tally.end();
+    ++counts.cuts;
+    counts.acknowledged += job.told_succeeded() + job.told_failed();
+    counts.with_progress += ledger.done() > done_before;
   }
 
   ledger.before_run();
@@ -147,12 +151,14 @@ void lose_power(LoopDisk& disk, Random& random, std::uint64_t cuts, Tally& tally
   Killable last(results, to_the_end);
   last.wait();
   REQUIRE(last.report());
+  counts.tally.begin();
   disk.cut_power();
   disk.restart();
-  ++tally.cuts;
+  ++counts.cuts;
   ledger.after_run(last, {.run = 0, .retries = 1});
   ledger.require_complete();
-  tally.torn_tails += ledger.torn_tails();
+  counts.tally.end();
+  counts.torn_tails += ledger.torn_tails();
 }
 
 void lose_power_in_jobs(std::uint64_t jobs, std::uint64_t cuts_each) {
@@ -163,19 +169,19 @@ void lose_power_in_jobs(std::uint64_t jobs, std::uint64_t cuts_each) {
     return;
   }
   Random random(Catch::rngSeed());
-  Tally tally;
+  Counts counts;
   for (std::uint64_t job = 0; job < jobs; ++job) {
-    lose_power(disk, random, cuts_each, tally);
+    lose_power(disk, random, cuts_each, counts);
     for (const char* name : {"r.jsonl", "r.failed.jsonl", "r.torn.jsonl", "r.failed.torn.jsonl"}) {
       std::filesystem::remove(disk / name);
     }
     disk.write_back();
   }
-  CHECK(tally.with_progress > tally.cuts / 4);
-  CHECK(tally.acknowledged > 0);
-  std::cout << tally.cuts << " cuts of the power survived, " << tally.with_progress << " of them after new results ("
-            << tally.acknowledged << " acknowledged); " << tally.after_error << " noticed by the job; "
-            << tally.torn_tails << " torn lines\n";
+  CHECK(counts.with_progress > counts.cuts / 4);
+  CHECK(counts.acknowledged > 0);
+  std::cout << counts.cuts << " losses of power, " << counts.with_progress << " of them after new results ("
+            << counts.acknowledged << " acknowledged); " << counts.after_error << " noticed by the job; "
+            << counts.torn_tails << " torn lines\n";
 }
 
 }  // namespace

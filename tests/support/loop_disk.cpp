@@ -33,8 +33,7 @@ bool make_file_system(const std::filesystem::path& image) {
     pid_t pid = 0;
     if (::posix_spawn(&pid, (directory + program).c_str(), nullptr, nullptr, words, variables) != 0) continue;
     int status = 0;
-    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
+    TEMP_FAILURE_RETRY(::waitpid(pid, &status, 0));
     if (status == 0) return true;
   }
   return false;
@@ -118,6 +117,18 @@ void LoopDisk::cut_power() {
 void LoopDisk::restart(const std::string& options) {
   unmount();
   if (!mount(options)) FAIL(reason_);
+}
+
+// An image in a file system without room for it would not do: of a write that is cut short, loop devices say that it
+// was made.
+void LoopDisk::break_behind(std::uint64_t bytes) const {
+  const int loop = ::open(device_.c_str(), O_RDWR | O_CLOEXEC);
+  REQUIRE(loop >= 0);
+  loop_info64 info{};
+  REQUIRE(::ioctl(loop, LOOP_GET_STATUS64, &info) == 0);
+  info.lo_sizelimit = bytes;
+  REQUIRE(::ioctl(loop, LOOP_SET_STATUS64, &info) == 0);
+  ::close(loop);
 }
 
 void LoopDisk::write_back() const {

@@ -27,6 +27,11 @@ class LoopDisk {
   /// As after a restart of the machine. Nothing may be open there. `options` are ext4's.
   void restart(const std::string& options = {});
 
+  /// Every write behind so many bytes fails from now on, as a whole. The journal is where an ext4 of 64 MiB has it,
+  /// below `kJournalEnd`. 0: none fails any more.
+  void break_behind(std::uint64_t bytes) const;
+  static constexpr std::uint64_t kJournalEnd = std::uint64_t{21} << 20;
+
   /// Writes everything to the disk that anybody has written, as the kernel does at times of its own choice.
   void write_back() const;
 

@@ -15,7 +15,7 @@ namespace pararun::testing {
 inline std::string private_mounts() {
   static const int failed = [] {
     if (::unshare(CLONE_NEWNS) != 0) return errno;
-    return ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ? errno : 0;
+    return ::mount("none", "/", "none", MS_REC | MS_PRIVATE, nullptr) != 0 ? errno : 0;
   }();
   return failed != 0 ? std::string("skipped: nothing can be mounted here: ") + std::strerror(failed) : std::string();
 }
