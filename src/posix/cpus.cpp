@@ -78,6 +78,16 @@ std::optional<double> quota_v1(const fs::path& directory) {
   return static_cast<double>(*q) / static_cast<double>(*p);
 }
 
+/// Whether `name` is in a list with commas.
+bool names(std::string_view list, std::string_view name) {
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    if (list.substr(begin, end - begin) == name) return true;
+    begin = end + 1;
+  }
+  return false;
+}
+
 /// The smallest quota on the way from the process's own group to the top.
 std::optional<double> control_group_quota(const fs::path& root) {
   std::optional<double> smallest;
@@ -89,13 +99,13 @@ std::optional<double> control_group_quota(const fs::path& root) {
   for (std::string line; std::getline(groups, line);) {
     const std::size_t first = line.find(':'), second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string_view controllers = std::string_view(line).substr(first + 1, second - first - 1);
     const fs::path group = line.substr(second + 1);
-    if (controllers == ",,") {
+    if (controllers.empty()) {
       for (const char* mount : {"sys/fs/cgroup", "sys/fs/cgroup/unified"}) {
         for (const fs::path& directory : upwards(root / mount, group)) consider(quota_v2(directory));
       }
-    } else if (controllers.find(",cpu,") != std::string::npos) {
+    } else if (names(controllers, "cpu")) {
       for (const char* mount : {"sys/fs/cgroup/cpu", "sys/fs/cgroup/cpu,cpuacct"}) {
         for (const fs::path& directory : upwards(root / mount, group)) consider(quota_v1(directory));
       }
