@@ -45,7 +45,8 @@ std::string Painter::text(const ProgressState& state) const {
   }
   // The last column stays free: text there leaves the cursor in a state in which erasing takes the text with it.
   const std::size_t width = std::max<std::size_t>(window_columns(sink_->fd(), environment_), 1) - 1;
-  return std::string(kToLineStart) + render_bar(state, width, charset_) + kEraseToLineEnd;
+  std::string text = kToLineStart;
+  return text.append(render_bar(state, width, charset_)).append(kEraseToLineEnd);
 }
 
 void Painter::draw(const ProgressState& state) {
