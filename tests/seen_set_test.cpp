@@ -245,6 +245,15 @@ TEST_CASE("where room was made for them, ids come without any growth") {
   CHECK(memory.held == held);
 }
 
+TEST_CASE("room for a few ids holds more than these") {
+  const std::size_t count = GENERATE(range(0U, 40U));
+  SeenSet set;
+  set.reserve(count);
+  const std::vector<IdHash> hashes = random_hashes(3 * count + 5, count);
+  CHECK(all_are(insert(set, hashes), Found::fresh));
+  CHECK(all_are(insert(set, hashes), Found::this_run));
+}
+
 TEST_CASE("room that cannot be made beforehand does no harm") {
   CountingMemory memory;
   SeenSet set(memory);

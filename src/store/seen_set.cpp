@@ -29,6 +29,7 @@ constexpr std::size_t kPage = 4096;
 constexpr std::size_t kOwnHugePages = std::size_t{4} << 20;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
+// Fewer slots would leave none behind the last home.
 constexpr std::uint32_t kFirstCount = 8;
 constexpr std::uint64_t kMostReserved = 50'000'000;
 
@@ -135,7 +136,8 @@ void SeenSet::reserve(std::uint64_t hashes) {
   const auto each = static_cast<double>(std::min(hashes, kMostReserved)) / kTables;
   // Some tables get more than others; more by four standard deviations, one of thousands.
   const auto most = static_cast<std::uint64_t>(each + 4 * std::sqrt(each));
-  const std::uint64_t least = most + most / 3 + 2;  // slots of which three quarters are used
+  // Slots of which three quarters are used.
+  const std::uint64_t least = std::max<std::uint64_t>(most + most / 3 + 2, kFirstCount);
   const std::uint64_t wanted = least + unit_of(least * sizeof(IdHash)) / sizeof(IdHash) - 1;
   try {
     for (Table& table : tables_) {
