@@ -16,3 +16,4 @@
 #include <pararun/report.hpp>
 #include <pararun/source.hpp>
 #include <pararun/version.hpp>
+#include <pararun/wire.hpp>
