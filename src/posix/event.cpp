@@ -11,9 +11,12 @@
 
 namespace pararun::posix {
 
-Event::Event() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!fd_) throw std::system_error(errno, std::generic_category(), "cannot make an eventfd");
-}
+Event::Event()
+    : fd_(OwnFd::from([] {
+        Fd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+        if (!fd) throw std::system_error(errno, std::generic_category(), "cannot make an eventfd");
+        return fd;
+      })) {}
 
 void Event::ring() noexcept {
   const int saved = errno;

@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "posix/fd.hpp"
+#include "posix/own_fds.hpp"
 
 namespace pararun::posix {
 
@@ -21,7 +21,7 @@ class Event {
   int fd() const noexcept { return fd_.get(); }
 
  private:
-  Fd fd_;
+  OwnFd fd_;
 };
 
 }  // namespace pararun::posix
