@@ -1,0 +1,117 @@
+/// The worker processes of a job or a pool, as seen from the process that they work for.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "posix/own_fds.hpp"
+#include "process/area.hpp"
+#include "process/worker.hpp"
+
+namespace pararun::process {
+
+class Crew;
+
+/// A place for one worker, which is another one after the first has died. For the thread that has hired it; `claims`
+/// are for any.
+class Worker {
+ public:
+  enum class Event {
+    ready,  ///< what was waited for has come
+    ended,  ///< it will not come any more: the worker has died, see `death`
+    time,   ///< not yet
+  };
+
+  /// Starts a message of several parts. What was sent before must be done with.
+  void open(std::uint16_t parts) noexcept;
+
+  /// Sends what it can of the opened message, and takes that off the front of `message`. `ready` once all is sent.
+  Event send(std::string_view& message, Clock::time_point until) noexcept;
+
+  /// Waits for `size` bytes of replies, at most `Pipe::kCapacity`.
+  Event await(std::size_t size, Clock::time_point until) noexcept;
+
+  /// How many bytes have come.
+  std::size_t available() const noexcept { return area_.replies.available(); }
+
+  /// Takes bytes that have come; `use` is given them in one piece or two.
+  template <class Use>
+  void take(std::size_t size, Use use) {
+    area_.replies.take(size, use);
+    area_.worker_bell.ring();  // it may wait for room
+  }
+
+  Claims& claims() noexcept { return area_.claims; }
+
+  /// When the part was begun that was claimed last, where the service tells.
+  Clock::time_point began() const noexcept { return Clock::time_point(Clock::duration(area_.began.load())); }
+
+  Death death() const noexcept { return area_.death(); }
+
+  /// 0 as long as the worker is being born.
+  ::pid_t pid() const noexcept { return area_.pid.load(); }
+
+ private:
+  friend Crew;
+  Worker(Area& area, std::uint16_t place) noexcept : area_(area), place_(place) {}
+
+  Area& area_;
+  std::uint16_t place_;
+  std::uint32_t round_ = 0;
+  MessageHead head_{};
+  std::size_t head_sent_ = sizeof(MessageHead);
+  bool started_ = false;
+};
+
+class Crew {
+ public:
+  /// Forks the template, from which every worker comes: what `service` refers to is as it was then. `service` itself
+  /// must live as long as this. Throws `Error` where there are no processes, descriptors or memory to be had.
+  Crew(std::size_t places, Service& service);
+
+  /// Ends all workers, whatever they do, and the template.
+  ~Crew();
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+
+  /// A worker that has nothing to do: the one that was dismissed last, or else a new one, which may still be being
+  /// born. Null if every place is taken. Any thread.
+  Worker* hire();
+
+  /// A hired worker has nothing to do any more, or has died. Any thread.
+  void dismiss(Worker& worker) noexcept;
+
+  /// Asks the worker and what it has started to end, and after `grace` makes them. Returns once it has died. Should the
+  /// kernel not let it die: false, and its place is lost.
+  bool end(Worker& worker, std::chrono::nanoseconds grace) noexcept;
+
+  /// Sends a signal to the worker and what it has started.
+  void signal(const Worker& worker, int signal) noexcept;
+
+  /// Whether the template has died, and with it all workers, which it should not.
+  bool lost() const noexcept;
+
+ private:
+  struct Unmap {
+    std::size_t size;
+    void operator()(Area* areas) const noexcept;
+  };
+
+  void start(Worker& worker) noexcept;
+
+  std::unique_ptr<Area[], Unmap> areas_;
+  posix::OwnFd line_;
+  ::pid_t template_ = -1;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::mutex mutex_;
+  std::vector<Worker*> idle_;  // guarded by mutex_; has room for all
+};
+
+}  // namespace pararun::process

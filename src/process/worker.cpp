@@ -1,0 +1,71 @@
+#include "process/worker.hpp"
+
+#include <array>
+#include <cstring>
+
+#include "process/child.hpp"
+
+namespace pararun::process {
+namespace {
+
+// What does not happen to a service: one of somebody's that throws in `begin`, say.
+constexpr int kServiceFailed = 70;
+
+}  // namespace
+
+bool Port::next(std::string& message) {
+  area_.worker_bell.wait([&] { return area_.requests.available() >= sizeof(MessageHead) || area_.leave.load(); });
+  if (area_.requests.available() < sizeof(MessageHead)) return false;
+  MessageHead head{};
+  std::array<char, sizeof head> bytes{};
+  read(bytes.data(), bytes.size());
+  std::memcpy(&head, bytes.data(), sizeof head);
+  message.resize(head.size);
+  read(message.data(), message.size());
+  round_ = head.round;
+  return true;
+}
+
+void Port::read(char* to, std::size_t size) noexcept {
+  while (size > 0) {
+    std::size_t count = area_.requests.available();
+    if (count == 0) {
+      area_.bell.ring();  // there is room again
+      area_.worker_bell.wait([&] { return area_.requests.available() > 0; });
+      continue;
+    }
+    count = std::min(count, size);
+    area_.requests.take(count, [&](std::string_view piece) {
+      std::memcpy(to, piece.data(), piece.size());
+      to += piece.size();
+    });
+    size -= count;
+  }
+}
+
+void Port::reply(std::string_view bytes) noexcept {
+  for (;;) {
+    bytes.remove_prefix(area_.replies.put(bytes));
+    if (bytes.empty()) return;
+    area_.bell.ring();
+    area_.worker_bell.wait([&] { return area_.replies.room() > 0; });
+  }
+}
+
+void run_worker(Area& area, Service& service) noexcept {
+  Port port(area);
+  try {
+    service.begin();
+    std::string message;
+    while (port.next(message)) {
+      service.serve(message, port);
+      flush_output();
+      port.wake();
+    }
+  } catch (...) {
+    leave(kServiceFailed);
+  }
+  leave(0);
+}
+
+}  // namespace pararun::process

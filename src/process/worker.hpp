@@ -1,0 +1,65 @@
+/// A worker process: takes messages out of its area, has them worked on, and puts the replies there.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "process/area.hpp"
+
+namespace pararun::process {
+
+/// What stands before each message in a pipe.
+struct MessageHead {
+  std::uint64_t size;  ///< of what follows
+  std::uint32_t round;
+  std::uint32_t unused = 0;
+};
+
+/// A worker's end of its area.
+class Port {
+ public:
+  explicit Port(Area& area) noexcept : area_(area) {}
+
+  /// Waits for a message. False if there will be none.
+  bool next(std::string& message);
+
+  /// Whether the next part of the message is still this worker's to do.
+  bool claim() noexcept { return area_.claims.claim(round_); }
+
+  /// Tells the other side, for its deadline, when the part was begun that is claimed next.
+  void began(Clock::time_point time) noexcept { area_.began.store(time.time_since_epoch().count()); }
+
+  /// Leaves the rest of the message to others.
+  void stop() noexcept { area_.claims.withdraw(0); }
+
+  /// Sends a reply. The other side can see it at once, but is not woken, unless it must make room for more.
+  void reply(std::string_view bytes) noexcept;
+
+  /// Wakes the other side, to see what there is.
+  void wake() noexcept { area_.bell.ring(); }
+
+ private:
+  void read(char* to, std::size_t size) noexcept;
+
+  Area& area_;
+  std::uint32_t round_ = 0;
+};
+
+/// What workers do.
+class Service {
+ public:
+  virtual ~Service() = default;
+
+  /// Once, before the first message.
+  virtual void begin() {}
+
+  /// Works on a message. What it throws ends the worker.
+  virtual void serve(std::string_view message, Port& port) = 0;
+};
+
+/// Works until told to leave. Never returns.
+[[noreturn]] void run_worker(Area& area, Service& service) noexcept;
+
+}  // namespace pararun::process
