@@ -86,15 +86,6 @@ concept WireBlock = std::ranges::contiguous_range<const T> && WirePlain<typename
 };
 
 template <class T>
-struct WireElement {
-  using Type = T;
-};
-template <class Key, class Value>
-struct WireElement<std::pair<const Key, Value>> {  // of maps
-  using Type = std::pair<Key, Value>;
-};
-
-template <class T>
 consteval void check_wireable() {
   static_assert(!std::is_reference_v<T>, "pararun: a reference cannot cross to another process; pass a value");
   static_assert(!std::is_pointer_v<T> && !std::is_member_pointer_v<T> && !std::is_null_pointer_v<T>,
@@ -203,9 +194,9 @@ struct Wire<std::basic_string<Char, Traits, Allocator>> {
 };
 
 template <detail::WireContainer T>
-requires Wireable<typename detail::WireElement<typename T::value_type>::Type>
+requires Wireable<typename T::value_type>
 struct Wire<T> {
-  using Element = typename detail::WireElement<typename T::value_type>::Type;
+  using Element = typename T::value_type;
 
   static void write(WireWriter& out, const T& container) {
     const auto size = static_cast<std::size_t>(std::ranges::distance(container));
@@ -213,14 +204,8 @@ struct Wire<T> {
     if constexpr (detail::WireBlock<T>) {
       out.bytes(std::ranges::data(container), size * sizeof(Element));
     } else {
-      for (const auto& element : container) {
-        if constexpr (std::same_as<Element, typename T::value_type>) {
-          // vector<bool> yields proxies.
-          out.value(static_cast<const Element&>(element));
-        } else {
-          out.value(element.first).value(element.second);
-        }
-      }
+      // vector<bool> yields proxies.
+      for (const auto& element : container) out.value(static_cast<const Element&>(element));
     }
   }
 
@@ -255,19 +240,22 @@ struct Wire<std::array<T, N>> {
 };
 
 template <class... T>
-requires(Wireable<T>&&...) struct Wire<std::tuple<T...>> {
+requires(Wireable<std::remove_const_t<T>>&&...) struct Wire<std::tuple<T...>> {
   static void write(WireWriter& out, const std::tuple<T...>& tuple) {
     std::apply([&](const auto&... elements) { (out.value(elements), ...); }, tuple);
   }
   // The braces see to it that they are read in order.
-  static std::tuple<T...> read([[maybe_unused]] WireReader& in) { return std::tuple<T...>{in.value<T>()...}; }
+  static std::tuple<T...> read([[maybe_unused]] WireReader& in) {
+    return std::tuple<T...>{in.value<std::remove_const_t<T>>()...};
+  }
 };
 
 template <class First, class Second>
-requires(Wireable<First>&& Wireable<Second>) struct Wire<std::pair<First, Second>> {
+requires(Wireable<std::remove_const_t<First>>&&
+             Wireable<std::remove_const_t<Second>>) struct Wire<std::pair<First, Second>> {
   static void write(WireWriter& out, const std::pair<First, Second>& pair) { out.value(pair.first).value(pair.second); }
   static std::pair<First, Second> read(WireReader& in) {
-    return std::pair<First, Second>{in.value<First>(), in.value<Second>()};
+    return std::pair<First, Second>{in.value<std::remove_const_t<First>>(), in.value<std::remove_const_t<Second>>()};
   }
 };
 
