@@ -7,6 +7,8 @@
 
 #include <pararun/wire.hpp>
 
+#include "process/crew.hpp"
+
 namespace pararun::job {
 namespace {
 
@@ -21,7 +23,7 @@ constexpr std::chrono::microseconds kSilence{500};
 }  // namespace
 
 void BatchMessage::begin(std::string& message, bool may_retry) {
-  message.clear();
+  process::Worker::begin(message);
   WireWriter(message).value(may_retry);
 }
 
@@ -57,7 +59,9 @@ void BatchService::serve(std::string_view message, process::Port& port) {
 void BatchService::reply_to(std::string_view item, bool may_retry, ItemClock& clock, process::Port& port) {
   const Clock::time_point began = clock.now();
   ReplyHead head;
-  reply_.assign(sizeof head, '\0');
+  process::Port::begin(reply_);
+  const std::size_t at = reply_.size();
+  reply_.append(sizeof head, '\0');
   result_.reset();
   result_.watch(settings_.options.key_field);
   detail::Call call{.result = result_, .stop = {}, .last_attempt = true};
@@ -68,7 +72,7 @@ void BatchService::reply_to(std::string_view item, bool may_retry, ItemClock& cl
   const Clock::time_point ended = failure ? clock.ask() : clock.glance();
   head.took = std::chrono::nanoseconds(ended - began).count();
   if (failure) {
-    reply_.resize(sizeof head);
+    reply_.resize(at + sizeof head);
     WireWriter(reply_).value(failure->type).value(failure->message).value(failure->details);
     head.kind = kind_named(failure->kind);
   } else {
@@ -76,19 +80,18 @@ void BatchService::reply_to(std::string_view item, bool may_retry, ItemClock& cl
     head.complete = call.returned && result_.complete();
     const JsonWriter::Span key = result_.watched();
     if (key.length > 0) {
-      head.key_begin = key.begin - sizeof head;
+      head.key_begin = key.begin - at - sizeof head;
       head.key_size = key.length;
     }
   }
   work_.drop(*block_, 0);
-  head.size = reply_.size() - sizeof head;
   const bool late = settings_.options.timeout.count() > 0 && ended - began > settings_.options.timeout;
   if (may_retry && (failure || late)) {
     port.stop();
     head.stopped = stopped_ = true;
   }
-  std::memcpy(reply_.data(), &head, sizeof head);
-  port.reply(reply_);
+  std::memcpy(reply_.data() + at, &head, sizeof head);
+  port.send(reply_);
   if (ended - woken_ >= kSilence) {
     woken_ = ended;
     port.wake();

@@ -1,7 +1,6 @@
 #include "job/process_caller.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -32,9 +31,6 @@ constexpr unsigned kMostBarren = 10;
 
 // Items are sent together up to this much.
 constexpr std::size_t kMostBytes = 1 << 20;
-
-// Longer than any line that can be read again.
-constexpr std::uint64_t kLongestReply = std::uint64_t{1} << 31;
 
 /// One for each token that runs, and some more should the kernel not let one die.
 std::size_t places(const Settings& settings) { return settings.n_workers + settings.n_workers / 2 + 2; }
@@ -105,7 +101,7 @@ void ProcessCaller::finish(Token& token) noexcept {
   if (token.errand == nullptr || token.errand->worker == nullptr) return;
   Errand& errand = *token.errand;
   errand.worker->claims().withdraw(0);
-  const bool idle = errand.unsent.empty() && !errand.begun();
+  const bool idle = errand.worker->sent() && !errand.begun();
   if (!idle) {
     bury(token, errand, crew_.end(*errand.worker, shared_.stopping.forced() ? kGrace : 0s));
   } else {
@@ -160,12 +156,10 @@ bool ProcessCaller::sendable(const detail::Block& block, std::uint32_t slot) con
 void ProcessCaller::open(Token& token, Errand& errand) {
   if (errand.worker == nullptr) errand.worker = crew_.hire();
   if (errand.worker == nullptr) throw Error("too many worker processes cannot be ended");
-  errand.unsent = errand.message;
   errand.taken = 0;
-  errand.head.reset();
   const std::lock_guard lock(token.mutex);
   errand.end = std::min(errand.end, token.end);  // the watch may have found a part of it stuck
-  errand.worker->open(static_cast<std::uint16_t>(errand.end - errand.begin));
+  errand.worker->open(errand.message, static_cast<std::uint16_t>(errand.end - errand.begin));
   errand.open = true;
 }
 
@@ -181,75 +175,50 @@ void ProcessCaller::bury(Token& token, Errand& errand, bool dead) noexcept {
   errand.worker = nullptr;
 }
 
-/// Waits for the next whole reply. Can be called again where that did not come.
-ProcessCaller::Wait ProcessCaller::receive(Errand& errand) {
+/// Waits for the next reply, once everything is sent. Can be called again where that did not come.
+ProcessCaller::Wait ProcessCaller::receive(const Errand& errand) {
   process::Worker& worker = *errand.worker;
-  if (!errand.unsent.empty()) {
-    const Wait sent = wait(errand, [&](Clock::time_point until) { return worker.send(errand.unsent, until); });
-    if (sent != Wait::over) return sent;
-  }
-  const auto await = [&](std::size_t size) {
-    if (worker.available() >= size) return Wait::over;
-    return wait(errand, [&](Clock::time_point until) { return worker.await(size, until); });
+  const auto attempt = [&](Clock::time_point until) {
+    const Event event = worker.sent() ? Event::ready : worker.send(until);
+    return event == Event::ready ? worker.receive(until) : event;
   };
-  if (!errand.head) {
-    const Wait come = await(sizeof(ReplyHead));
-    if (come != Wait::over) return come;
-    std::array<char, sizeof(ReplyHead)> bytes{};
-    char* to = bytes.data();
-    worker.take(bytes.size(), [&](std::string_view piece) { to = std::copy(piece.begin(), piece.end(), to); });
-    std::memcpy(&errand.head.emplace(), bytes.data(), bytes.size());
-    errand.text.clear();
-  }
-  const ReplyHead& head = *errand.head;
-  if (head.size > kLongestReply || head.key_begin > head.size || head.key_size > head.size - head.key_begin) {
-    return Wait::garbled;
-  }
-  while (errand.text.size() < head.size) {
-    const std::size_t size = std::min(head.size - errand.text.size(), process::Pipe::kCapacity / 2);
-    const Wait come = await(size);
-    if (come != Wait::over) return come;
-    worker.take(size, [&](std::string_view piece) { errand.text += piece; });
-  }
-  return Wait::over;
-}
-
-template <class Attempt>
-ProcessCaller::Wait ProcessCaller::wait(const Errand& errand, Attempt attempt) {
   const auto timeout = shared_.settings.options.timeout;
-  const Clock::time_point since = Clock::now();
-  for (Clock::time_point now = since;; now = Clock::now()) {
+  // Most replies are there already, and cost no look at the clock.
+  Event event = attempt(Clock::time_point::min());
+  const Clock::time_point since = event == Event::time ? Clock::now() : Clock::time_point();
+  for (Clock::time_point now = since; event == Event::time; now = Clock::now()) {
     const bool begun = errand.begun();
     Clock::time_point deadline = since + kAwakening;
-    if (begun) deadline = timeout.count() > 0 ? after(errand.worker->began(), timeout) : Clock::time_point::max();
-    switch (attempt(std::min(deadline, now + kTick))) {
-      case Event::ready:
-        return Wait::over;
-      case Event::ended:
-        return Wait::dead;
-      case Event::time:
-        break;
-    }
+    if (begun) deadline = timeout.count() > 0 ? after(worker.began(), timeout) : Clock::time_point::max();
+    event = attempt(std::min(deadline, now + kTick));
+    if (event != Event::time) break;
     if (shared_.stopping.forced()) return Wait::forced;
     if (crew_.lost()) throw Error("the process from which the workers are forked has died");
-    if (begun && Clock::now() >= deadline) return Wait::overdue;
-    if (!begun && Clock::now() >= deadline && !errand.begun()) return Wait::asleep;
+    if (Clock::now() < deadline) continue;
+    if (begun) return Wait::overdue;
+    if (!errand.begun()) return Wait::asleep;
   }
+  if (event == Event::ready && worker.reply().size() < sizeof(ReplyHead)) return Wait::garbled;
+  return event == Event::ready ? Wait::over : event == Event::ended ? Wait::dead : Wait::garbled;
 }
 
 Outcome ProcessCaller::deliver(Token& token, Errand& errand, detail::Call& call) {
-  const ReplyHead head = *errand.head;
-  errand.head.reset();
+  ReplyHead head;
+  const std::string_view reply = errand.worker->reply();
+  std::memcpy(&head, reply.data(), sizeof head);
+  const std::string_view text = reply.substr(sizeof head);
   ++errand.taken;
   if (head.stopped) errand.end = token.next + 1;
   Outcome outcome{.took = std::chrono::nanoseconds(head.took)};
   if (head.kind == ReplyHead::Kind::result) {
+    const bool sane = head.key_begin <= text.size() && head.key_size <= text.size() - head.key_begin;
+    if (!sane) outcome.failure = crash("the worker process sent what cannot be read");
     call.returned = head.returned;
-    if (head.complete) call.result.value_text(errand.text, {head.key_begin, head.key_size});
+    if (sane && head.complete) call.result.value_text(text, {head.key_begin, head.key_size});
     return outcome;
   }
   try {
-    WireReader in(errand.text);
+    WireReader in(text);
     Failure& failure = outcome.failure.emplace();
     failure.kind = name(head.kind);
     failure.type = in.value<std::string>();

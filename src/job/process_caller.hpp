@@ -8,7 +8,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "job/batch_service.hpp"
 #include "job/caller.hpp"
@@ -23,11 +22,7 @@ class Errand {
   std::uint32_t begin = 0, end = 0;   ///< the items that were sent, as the token counts them
   bool open = false;                  ///< the worker's claims are about this; guarded by the token's mutex
   std::string message;
-  std::string_view unsent;  ///< of the message
-
-  std::uint32_t taken = 0;        ///< so many whole replies have been taken
-  std::optional<ReplyHead> head;  ///< of the reply that comes next
-  std::string text;               ///< so much of it
+  std::uint32_t taken = 0;  ///< so many replies have been taken
 
   /// Whether the worker has begun with the item that comes next.
   bool begun() const noexcept { return worker->claims().get().claimed > taken; }
@@ -60,9 +55,7 @@ class ProcessCaller final : public Caller {
   void close(Token& token, Errand& errand) noexcept;
   void bury(Token& token, Errand& errand, bool dead) noexcept;
 
-  Wait receive(Errand& errand);
-  template <class Attempt>
-  Wait wait(const Errand& errand, Attempt attempt);
+  Wait receive(const Errand& errand);
   Outcome deliver(Token& token, Errand& errand, detail::Call& call);
   Outcome end_overdue(Token& token, Errand& errand, detail::Call& call);
 

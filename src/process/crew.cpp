@@ -24,6 +24,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// Longer than any line that can be read again. Nobody sends more, unless its memory is full of nonsense.
+constexpr ReplySize kLongestReply = ReplySize{1} << 36;
+
 // Only a process that hangs in the kernel lives longer than this after SIGKILL.
 constexpr auto kDying = 5s;
 constexpr auto kTick = 50ms;
@@ -57,39 +60,73 @@ void send_order(int line, Order order) noexcept {
 
 }  // namespace
 
-void Worker::open(std::uint16_t parts) noexcept {
+void Worker::open(std::string& message, std::uint16_t parts) noexcept {
   area_.claims.open(++round_, parts);
-  head_ = {.size = 0, .round = round_};
-  head_sent_ = 0;
+  const MessageHead head{.size = message.size() - sizeof head, .round = round_};
+  std::memcpy(message.data(), &head, sizeof head);
+  unsent_ = message;
+  reply_size_.reset();
 }
 
-Worker::Event Worker::send(std::string_view& message, Clock::time_point until) noexcept {
-  if (head_sent_ == 0) head_.size = message.size();
+Worker::Event Worker::send(Clock::time_point until) noexcept {
   for (;;) {
-    if (head_sent_ < sizeof head_) {
-      std::array<char, sizeof head_> bytes{};
-      std::memcpy(bytes.data(), &head_, sizeof head_);
-      head_sent_ += area_.requests.put(std::string_view(bytes.data(), bytes.size()).substr(head_sent_));
-    }
-    if (head_sent_ == sizeof head_) message.remove_prefix(area_.requests.put(message));
+    unsent_.remove_prefix(area_.requests.put(unsent_));
     area_.worker_bell.ring();
-    if (head_sent_ == sizeof head_ && message.empty()) return Event::ready;
-    if (!area_.bell.wait([&] { return area_.requests.room() > 0 || area_.death(); }, until)) return Event::time;
+    if (unsent_.empty()) return Event::ready;
+    const bool may_go_on = wait([&] { return area_.requests.room() > 0 || area_.death(); }, until);
     if (area_.death()) return Event::ended;
+    if (!may_go_on) return Event::time;
   }
 }
 
+Worker::Event Worker::receive(Clock::time_point until) {
+  if (!reply_size_) {
+    if (const Event event = await(sizeof(ReplySize), until); event != Event::ready) return event;
+    std::array<char, sizeof(ReplySize)> bytes{};
+    char* to = bytes.data();
+    area_.replies.take(bytes.size(), [&](std::string_view piece) { to = std::copy(piece.begin(), piece.end(), to); });
+    ReplySize size = 0;
+    std::memcpy(&size, bytes.data(), sizeof size);
+    if (size > kLongestReply) return Event::garbled;
+    reply_size_ = size;
+    reply_.clear();
+  }
+  while (reply_.size() < *reply_size_) {
+    const std::size_t size = std::min<std::size_t>(*reply_size_ - reply_.size(), Pipe::kCapacity / 2);
+    if (const Event event = await(size, until); event != Event::ready) return event;
+    area_.replies.take(size, [&](std::string_view piece) { reply_ += piece; });
+    area_.worker_bell.ring();  // it may wait for room
+  }
+  reply_size_.reset();
+  return Event::ready;
+}
+
+/// Waits for `size` bytes, at most as many as the pipe holds.
 Worker::Event Worker::await(std::size_t size, Clock::time_point until) noexcept {
   const auto come = [&] { return area_.replies.available() >= size; };
-  if (!area_.bell.wait([&] { return come() || area_.death(); }, until)) return Event::time;
+  if (come()) return Event::ready;
+  if (!wait([&] { return come() || area_.death(); }, until)) return Event::time;
   // What it sent before it died has come, whichever was seen first.
   return come() ? Event::ready : Event::ended;
+}
+
+/// What `ready` says at the end.
+bool Worker::wait(auto ready, Clock::time_point until) noexcept {
+  if (until == Clock::time_point::min()) return ready();
+  area_.bell.wait([&] { return ready() || interrupted_.load(); }, until);
+  interrupted_.store(false);
+  return ready();
+}
+
+void Worker::interrupt() noexcept {
+  interrupted_.store(true);
+  area_.bell.ring();
 }
 
 void Crew::Unmap::operator()(Area* areas) const noexcept { ::munmap(areas, size); }
 
 Crew::Crew(std::size_t places, Service& service)
-    : areas_(make_areas(places * sizeof(Area), places), Unmap{places * sizeof(Area)}) {
+    : areas_(make_areas(places * sizeof(Area), places), Unmap{places * sizeof(Area)}), owner_(::getpid()) {
   workers_.reserve(places);
   idle_.reserve(places);
   for (std::size_t place = places; place-- > 0;) {
@@ -110,11 +147,10 @@ Crew::Crew(std::size_t places, Service& service)
   }
   if (template_ < 0) fail_to_start(error);
   line_ = std::move(ours);
-  // Children of other kinds have no use for it.
-  ::madvise(areas_.get(), places * sizeof(Area), MADV_DONTFORK);
 }
 
 Crew::~Crew() {
+  if (::getpid() != owner_) return;
   send_order(line_.get(), {.what = Order::What::leave});
   line_ = posix::OwnFd();
   while (::waitpid(template_, nullptr, 0) < 0 && errno == EINTR) {
@@ -165,6 +201,12 @@ bool Crew::end(Worker& worker, std::chrono::nanoseconds grace) noexcept {
   }
   signal(worker, SIGKILL);
   return dead_by(Clock::now() + kDying);
+}
+
+std::size_t Crew::idle() {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(std::count_if(
+      idle_.begin(), idle_.end(), [](const Worker* worker) { return worker->started_ && !worker->death(); }));
 }
 
 bool Crew::lost() const noexcept {

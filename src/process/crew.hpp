@@ -3,10 +3,13 @@
 
 #include <sys/types.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,29 +27,31 @@ class Crew;
 class Worker {
  public:
   enum class Event {
-    ready,  ///< what was waited for has come
-    ended,  ///< it will not come any more: the worker has died, see `death`
-    time,   ///< not yet
+    ready,    ///< what was waited for has come
+    ended,    ///< it will not come any more: the worker has died, see `death`
+    garbled,  ///< nor will it make sense: the worker is out of its mind
+    time,     ///< not yet
   };
 
-  /// Starts a message of several parts. What was sent before must be done with.
-  void open(std::uint16_t parts) noexcept;
+  /// Makes `message` an empty message, for its bytes to be appended.
+  static void begin(std::string& message) { message.assign(sizeof(MessageHead), '\0'); }
 
-  /// Sends what it can of the opened message, and takes that off the front of `message`. `ready` once all is sent.
-  Event send(std::string_view& message, Clock::time_point until) noexcept;
+  /// Starts on a message of several parts, which must stay where it is until it is `sent`. What was sent before must be
+  /// done with.
+  void open(std::string& message, std::uint16_t parts) noexcept;
 
-  /// Waits for `size` bytes of replies, at most `Pipe::kCapacity`.
-  Event await(std::size_t size, Clock::time_point until) noexcept;
+  /// Sends the message, or, called again, what is left of it.
+  Event send(Clock::time_point until) noexcept;
+  bool sent() const noexcept { return unsent_.empty(); }
 
-  /// How many bytes have come.
-  std::size_t available() const noexcept { return area_.replies.available(); }
+  /// Waits for the next reply, or, called again, for what is left of it.
+  Event receive(Clock::time_point until);
 
-  /// Takes bytes that have come; `use` is given them in one piece or two.
-  template <class Use>
-  void take(std::size_t size, Use use) {
-    area_.replies.take(size, use);
-    area_.worker_bell.ring();  // it may wait for room
-  }
+  /// The reply that has been received.
+  std::string& reply() noexcept { return reply_; }
+
+  /// Makes the wait that goes on, or the next one, end as if its time had come. Any thread.
+  void interrupt() noexcept;
 
   Claims& claims() noexcept { return area_.claims; }
 
@@ -64,9 +69,14 @@ class Worker {
 
   Area& area_;
   std::uint16_t place_;
+  Event await(std::size_t size, Clock::time_point until) noexcept;
+  bool wait(auto ready, Clock::time_point until) noexcept;
+
   std::uint32_t round_ = 0;
-  MessageHead head_{};
-  std::size_t head_sent_ = sizeof(MessageHead);
+  std::string_view unsent_;
+  std::optional<ReplySize> reply_size_;
+  std::string reply_;
+  std::atomic<bool> interrupted_{false};
   bool started_ = false;
 };
 
@@ -98,6 +108,9 @@ class Crew {
   /// Whether the template has died, and with it all workers, which it should not.
   bool lost() const noexcept;
 
+  /// How many workers there are that nobody has hired. Any thread.
+  std::size_t idle();
+
  private:
   struct Unmap {
     std::size_t size;
@@ -108,6 +121,7 @@ class Crew {
 
   std::unique_ptr<Area[], Unmap> areas_;
   posix::OwnFd line_;
+  ::pid_t owner_;  // whose children a fork copies this object for, it is not theirs
   ::pid_t template_ = -1;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::mutex mutex_;

@@ -13,8 +13,9 @@ constexpr int kServiceFailed = 70;
 
 }  // namespace
 
-bool Port::next(std::string& message) {
-  area_.worker_bell.wait([&] { return area_.requests.available() >= sizeof(MessageHead) || area_.leave.load(); });
+bool Port::next(std::string& message, Clock::time_point until) {
+  area_.worker_bell.wait([&] { return area_.requests.available() >= sizeof(MessageHead) || area_.leave.load(); },
+                         until);
   if (area_.requests.available() < sizeof(MessageHead)) return false;
   MessageHead head{};
   std::array<char, sizeof head> bytes{};
@@ -43,8 +44,10 @@ void Port::read(char* to, std::size_t size) noexcept {
   }
 }
 
-void Port::reply(std::string_view bytes) noexcept {
-  for (;;) {
+void Port::send(std::string& reply) noexcept {
+  const ReplySize size = reply.size() - sizeof size;
+  std::memcpy(reply.data(), &size, sizeof size);
+  for (std::string_view bytes = reply;;) {
     bytes.remove_prefix(area_.replies.put(bytes));
     if (bytes.empty()) return;
     area_.bell.ring();
@@ -57,10 +60,16 @@ void run_worker(Area& area, Service& service) noexcept {
   try {
     service.begin();
     std::string message;
-    while (port.next(message)) {
+    const auto patience = service.patience();
+    const auto until = [&] {
+      const auto now = Clock::now();
+      return patience < Clock::time_point::max() - now ? now + patience : Clock::time_point::max();
+    };
+    while (port.next(message, until())) {
       service.serve(message, port);
       flush_output();
       port.wake();
+      if (!service.goes_on()) break;
     }
   } catch (...) {
     leave(kServiceFailed);

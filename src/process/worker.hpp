@@ -17,13 +17,16 @@ struct MessageHead {
   std::uint32_t unused = 0;
 };
 
+/// What stands before each reply: the size of what follows.
+using ReplySize = std::uint64_t;
+
 /// A worker's end of its area.
 class Port {
  public:
   explicit Port(Area& area) noexcept : area_(area) {}
 
-  /// Waits for a message. False if there will be none.
-  bool next(std::string& message);
+  /// Waits for a message. False if there will be none, or none comes until that time.
+  bool next(std::string& message, Clock::time_point until = Clock::time_point::max());
 
   /// Whether the next part of the message is still this worker's to do.
   bool claim() noexcept { return area_.claims.claim(round_); }
@@ -34,8 +37,11 @@ class Port {
   /// Leaves the rest of the message to others.
   void stop() noexcept { area_.claims.withdraw(0); }
 
+  /// Makes `reply` an empty reply, for its bytes to be appended.
+  static void begin(std::string& reply) { reply.assign(sizeof(ReplySize), '\0'); }
+
   /// Sends a reply. The other side can see it at once, but is not woken, unless it must make room for more.
-  void reply(std::string_view bytes) noexcept;
+  void send(std::string& reply) noexcept;
 
   /// Wakes the other side, to see what there is.
   void wake() noexcept { area_.bell.ring(); }
@@ -53,10 +59,16 @@ class Service {
   virtual ~Service() = default;
 
   /// Once, before the first message.
-  virtual void begin() {}
+  virtual void begin() = 0;
 
   /// Works on a message. What it throws ends the worker.
   virtual void serve(std::string_view message, Port& port) = 0;
+
+  /// After each message, once the other side has its reply: whether the worker shall go on.
+  virtual bool goes_on() { return true; }
+
+  /// How long a worker may be idle.
+  virtual std::chrono::nanoseconds patience() const { return std::chrono::nanoseconds::max(); }
 };
 
 /// Works until told to leave. Never returns.
