@@ -12,6 +12,7 @@
 #include <pararun/key.hpp>
 #include <pararun/map.hpp>
 #include <pararun/options.hpp>
+#include <pararun/process.hpp>
 #include <pararun/progress.hpp>
 #include <pararun/report.hpp>
 #include <pararun/source.hpp>

@@ -10,8 +10,8 @@
 #include <pararun/error.hpp>
 #include <pararun/failure.hpp>
 
-#include "job/type_name.hpp"
 #include "json/text.hpp"
+#include "type_name.hpp"
 
 namespace pararun::job {
 namespace {
@@ -36,7 +36,7 @@ std::string message_of(const std::exception& exception) noexcept {
 }
 
 Failure failure_of(const std::exception& exception, const char* kind) {
-  return {.kind = kind, .type = readable_type(typeid(exception).name()), .message = message_of(exception)};
+  return {.kind = kind, .type = detail::readable_type(typeid(exception).name()), .message = message_of(exception)};
 }
 
 /// `2026-03-01T12:00:00.123Z`
@@ -78,7 +78,7 @@ Failure current_failure() {
     return failure_of(exception, "exception");
   } catch (...) {
     const std::type_info* type = abi::__cxa_current_exception_type();
-    return {.kind = "exception", .type = type ? readable_type(type->name()) : "unknown", .message = {}};
+    return {.kind = "exception", .type = type ? detail::readable_type(type->name()) : "unknown", .message = {}};
   }
 }
 

@@ -149,8 +149,8 @@ Crew::Crew(std::size_t places, Service& service)
   line_ = std::move(ours);
 }
 
-Crew::~Crew() {
-  if (::getpid() != owner_) return;
+void Crew::end_all() noexcept {
+  if (::getpid() != owner_ || line_.get() < 0) return;
   send_order(line_.get(), {.what = Order::What::leave});
   line_ = posix::OwnFd();
   while (::waitpid(template_, nullptr, 0) < 0 && errno == EINTR) {
@@ -205,6 +205,7 @@ bool Crew::end(Worker& worker, std::chrono::nanoseconds grace) noexcept {
 
 std::size_t Crew::idle() {
   const std::lock_guard lock(mutex_);
+  if (line_.get() < 0) return 0;
   return static_cast<std::size_t>(std::count_if(
       idle_.begin(), idle_.end(), [](const Worker* worker) { return worker->started_ && !worker->death(); }));
 }

@@ -86,8 +86,7 @@ class Crew {
   /// must live as long as this. Throws `Error` where there are no processes, descriptors or memory to be had.
   Crew(std::size_t places, Service& service);
 
-  /// Ends all workers, whatever they do, and the template.
-  ~Crew();
+  ~Crew() { end_all(); }
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;
 
@@ -104,6 +103,9 @@ class Crew {
 
   /// Sends a signal to the worker and what it has started.
   void signal(const Worker& worker, int signal) noexcept;
+
+  /// Ends all workers, whatever they do, and the template. Nobody may have one hired, nor hire one afterwards.
+  void end_all() noexcept;
 
   /// Whether the template has died, and with it all workers, which it should not.
   bool lost() const noexcept;

@@ -19,29 +19,18 @@ bool Port::next(std::string& message, Clock::time_point until) {
   if (area_.requests.available() < sizeof(MessageHead)) return false;
   MessageHead head{};
   std::array<char, sizeof head> bytes{};
-  read(bytes.data(), bytes.size());
+  char* to = bytes.data();
+  area_.requests.take(bytes.size(), [&](std::string_view piece) { to = std::copy(piece.begin(), piece.end(), to); });
   std::memcpy(&head, bytes.data(), sizeof head);
-  message.resize(head.size);
-  read(message.data(), message.size());
   round_ = head.round;
-  return true;
-}
-
-void Port::read(char* to, std::size_t size) noexcept {
-  while (size > 0) {
-    std::size_t count = area_.requests.available();
-    if (count == 0) {
-      area_.bell.ring();  // there is room again
-      area_.worker_bell.wait([&] { return area_.requests.available() > 0; });
-      continue;
-    }
-    count = std::min(count, size);
-    area_.requests.take(count, [&](std::string_view piece) {
-      std::memcpy(to, piece.data(), piece.size());
-      to += piece.size();
-    });
-    size -= count;
+  message.clear();
+  while (message.size() < head.size) {
+    const std::size_t left = head.size - message.size();
+    area_.worker_bell.wait([&] { return area_.requests.available() > 0; });
+    area_.requests.take(std::min(left, area_.requests.available()), [&](std::string_view piece) { message += piece; });
+    area_.bell.ring();  // there is room again
   }
+  return true;
 }
 
 void Port::send(std::string& reply) noexcept {

@@ -47,8 +47,6 @@ class Port {
   void wake() noexcept { area_.bell.ring(); }
 
  private:
-  void read(char* to, std::size_t size) noexcept;
-
   Area& area_;
   std::uint32_t round_ = 0;
 };

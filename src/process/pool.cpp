@@ -1,0 +1,196 @@
+#include "process/pool.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include <pararun/error.hpp>
+
+#include "posix/cpus.hpp"
+#include "process/exceptions.hpp"
+
+namespace pararun::process {
+namespace {
+
+using namespace std::chrono_literals;
+using Event = Worker::Event;
+
+// Who waits for a worker looks up this often, for what nobody wakes it for.
+constexpr auto kTick = 50ms;
+
+// So many workers in a row may end before any of them has begun with the call. Some may just have been leaving.
+constexpr unsigned kMostBarren = 10;
+
+constexpr std::size_t kMostWorkers = 4096;
+
+PoolOptions check(PoolOptions options) {
+  if (options.max_workers > kMostWorkers) {
+    throw OptionsError("max_workers", "must not be above " + std::to_string(kMostWorkers));
+  }
+  if (options.idle_timeout < 0ns) throw OptionsError("idle_timeout", "must not be negative");
+  if (options.grace_period < 0ns) throw OptionsError("grace_period", "must not be negative");
+  if (options.max_workers == 0) options.max_workers = posix::usable_cpus();
+  return options;
+}
+
+[[noreturn]] void throw_broken(const Death& death) {
+  std::optional<int> signal, exit_code;
+  (death.how == Death::How::exited ? exit_code : signal) = death.value;
+  throw BrokenWorkerError(describe(death), signal, exit_code, death.how == Death::How::no_memory);
+}
+
+}  // namespace
+
+/// The right to have a worker.
+class Pool::Turn {
+ public:
+  Turn(Pool& pool, const std::stop_token& stop) : pool_(pool) {
+    std::unique_lock lock(pool_.mutex_);
+    pool_.changed_.wait(lock, stop, [&] { return pool_.closed_ || pool_.running_ < pool_.options_.max_workers; });
+    if (pool_.closed_) throw Error("the pool of workers is closed");
+    if (stop.stop_requested()) throw BrokenWorkerError("a stop was requested before the call began");
+    ++pool_.running_;
+  }
+  ~Turn() {
+    const std::lock_guard lock(pool_.mutex_);
+    --pool_.running_;
+    pool_.changed_.notify_all();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Pool& pool_;
+};
+
+// Twice as many places as can be taken, should the kernel not let some workers die.
+Pool::Pool(PoolOptions options)
+    : options_(check(std::move(options))),
+      service_(options_),
+      crew_(2 * options_.max_workers, service_),
+      owner_(::getpid()) {}
+
+std::string Pool::call(const std::stop_token& stop, std::string& message) {
+  if (::getpid() != owner_) throw Error("this pool of workers belongs to the process that this one was forked from");
+  const Turn turn(*this, stop);
+  for (unsigned barren = 0;; ++barren) {
+    Worker* worker = crew_.hire();
+    if (worker == nullptr) throw Error("too many worker processes cannot be ended");
+    bool begun = false;
+    std::string reply = reply_of(*worker, stop, message, begun);
+    const Death death = worker->death();
+    crew_.dismiss(*worker);
+    if (!reply.empty()) {
+      const auto outcome = static_cast<CallOutcome>(reply.back());
+      reply.pop_back();
+      if (outcome == CallOutcome::returned) return reply;
+      if (outcome == CallOutcome::init_failed) throw BrokenWorkerError(reply);
+      WireReader in(reply);
+      throw_exception(in);
+    }
+    if (begun || barren == kMostBarren) throw_broken(death);
+    // Where there are too many processes at the moment there may be fewer in a moment.
+    if (death.how == Death::How::not_born) std::this_thread::sleep_for(2ms * (1U << barren));
+  }
+}
+
+/// Empty if the worker has died instead; `begun` says whether of the call.
+std::string Pool::reply_of(Worker& worker, const std::stop_token& stop, std::string& message, bool& begun) {
+  worker.open(message, 1);
+  const std::stop_callback wake(stop, [&] { worker.interrupt(); });
+  for (;;) {
+    const Clock::time_point until = Clock::now() + kTick;
+    Event event = worker.sent() ? Event::ready : worker.send(until);
+    if (event == Event::ready) event = worker.receive(until);
+    if (event == Event::ready && worker.reply().empty()) event = Event::garbled;
+    switch (event) {
+      case Event::ready:
+        return std::move(worker.reply());
+      case Event::ended:
+        begun = worker.claims().get().claimed > 0;
+        return {};
+      case Event::garbled:
+        give_up(worker, "the worker process sent what cannot be read");
+      case Event::time:
+        break;
+    }
+    if (stop.stop_requested()) give_up(worker, "the call was ended, for a stop was requested");
+    if (crew_.lost()) give_up(worker, "the process from which the workers are forked has died");
+    const std::lock_guard lock(mutex_);
+    if (over_) break;
+  }
+  give_up(worker, "the call was ended, for the pool was closed");
+}
+
+void Pool::give_up(Worker& worker, const std::string& cause) {
+  if (crew_.end(worker, 0ns)) crew_.dismiss(worker);
+  throw BrokenWorkerError(cause, SIGKILL);
+}
+
+PoolStatistics Pool::statistics() {
+  const std::lock_guard lock(mutex_);
+  return {.idle_workers = crew_.idle(), .running_workers = running_};
+}
+
+void Pool::close() noexcept {
+  if (::getpid() != owner_) return;
+  std::unique_lock lock(mutex_);
+  closed_ = true;
+  changed_.notify_all();
+  const auto none = [&] { return running_ == 0; };
+  const auto longest = std::chrono::hours(24 * 365);
+  changed_.wait_for(lock, std::min<std::chrono::nanoseconds>(options_.grace_period, longest), none);
+  over_ = true;
+  changed_.wait(lock, none);
+  lock.unlock();
+  crew_.end_all();
+}
+
+}  // namespace pararun::process
+
+namespace pararun {
+
+WorkerPool::WorkerPool(PoolOptions options) : pool_(std::make_unique<process::Pool>(std::move(options))) {}
+
+WorkerPool::~WorkerPool() { close(); }
+
+PoolStatistics WorkerPool::statistics() const { return pool_->statistics(); }
+
+void WorkerPool::close() noexcept { pool_->close(); }
+
+std::string WorkerPool::begin(detail::Thunk thunk) {
+  std::string message;
+  process::Worker::begin(message);
+  WireWriter(message).bytes(&thunk, sizeof thunk);
+  return message;
+}
+
+std::string WorkerPool::call(std::stop_token stop, std::string& message) { return pool_->call(stop, message); }
+
+WorkerPool& detail::shared_pool() {
+  struct Shared {
+    ::pid_t owner;
+    WorkerPool* pool;
+  };
+  // Without a mutex, which a template that is forked by another thread meanwhile would find locked for ever. Never
+  // destroyed: calls may come from destructors of globals, and the workers end with this process anyway.
+  static std::atomic<const Shared*> shared{nullptr};
+  const Shared* found = shared.load();
+  const ::pid_t me = ::getpid();
+  if (found != nullptr && found->owner == me) return *found->pool;
+  auto pool = std::make_unique<WorkerPool>();
+  auto made = std::make_unique<Shared>(Shared{me, pool.get()});
+  if (shared.compare_exchange_strong(found, made.get())) {
+    pool.release();
+    return *made.release()->pool;
+  }
+  return *found->pool;
+}
+
+}  // namespace pararun

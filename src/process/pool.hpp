@@ -1,0 +1,50 @@
+/// What is behind `WorkerPool`.
+#pragma once
+
+#include <sys/types.h>
+
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <stop_token>
+#include <string>
+
+#include <pararun/process.hpp>
+
+#include "process/call_service.hpp"
+#include "process/crew.hpp"
+
+namespace pararun::process {
+
+class Pool {
+ public:
+  explicit Pool(PoolOptions options);
+
+  /// Has a message worked on. Returns the reply to it, without its last byte, if the call returned; throws what it
+  /// threw.
+  std::string call(const std::stop_token& stop, std::string& message);
+
+  PoolStatistics statistics();
+
+  /// See `WorkerPool::close`.
+  void close() noexcept;
+
+ private:
+  class Turn;
+
+  std::string reply_of(Worker& worker, const std::stop_token& stop, std::string& message, bool& begun);
+  [[noreturn]] void give_up(Worker& worker, const std::string& cause);
+
+  const PoolOptions options_;
+  CallService service_;
+  Crew crew_;
+  const ::pid_t owner_;
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::size_t running_ = 0;  // guarded by mutex_, as what follows
+  bool closed_ = false;      // no more calls
+  bool over_ = false;        // nor may any go on
+};
+
+}  // namespace pararun::process
