@@ -193,8 +193,8 @@ void run_round(const Round& round, const TempDir& dir) {
         CHECK(tried == (retries == 0 ? 1 : 2));
         break;
       case Fate::out_of_space:
-        // The worker goes on with what little it has, and what comes of that is not foreseen.
-        CHECK((kind == "exception" || kind == "crash"));
+        // It may die of that or not, and it takes time to fill what memory there is.
+        CHECK_FALSE(kind.empty());
         break;
       case Fate::torn_reply:
         break;  // the reply may have been faster

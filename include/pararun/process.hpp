@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <type_traits>
@@ -98,12 +99,20 @@ class WorkerPool {
   template <class F, class... Args>
   auto run(std::stop_token stop, F&& fn, Args&&... args) {
     using Call = detail::RemoteCall<std::decay_t<F>, std::decay_t<Args>...>;
-    std::string message = begin(&Call::run);
-    WireWriter out(message);
+    Message message(&Call::run);
+    WireWriter out(message.bytes);
     Call::write(out, fn, args...);
-    const std::string result = call(std::move(stop), message);
-    WireReader in(result);
-    if constexpr (!std::is_void_v<typename Call::Result>) return in.value<typename Call::Result>();
+    using Result = typename Call::Result;
+    if constexpr (std::is_void_v<Result>) {
+      call(stop, message.bytes, nullptr, nullptr);
+    } else {
+      std::optional<Result> result;
+      call(
+          stop, message.bytes,
+          [](void* to, WireReader& in) { static_cast<std::optional<Result>*>(to)->emplace(in.value<Result>()); },
+          &result);
+      return *std::move(result);
+    }
   }
 
   PoolStatistics statistics() const;
@@ -113,8 +122,18 @@ class WorkerPool {
   void close() noexcept;
 
  private:
-  static std::string begin(detail::Thunk thunk);
-  std::string call(std::stop_token stop, std::string& message);
+  /// The bytes of a call. Their memory is used again by the next call of the same thread.
+  struct Message {
+    explicit Message(detail::Thunk thunk);
+    ~Message();
+    Message(const Message&) = delete;
+    Message& operator=(const Message&) = delete;
+
+    std::string bytes;
+  };
+
+  /// Where the call returns something, `take(to, ...)` is given that.
+  void call(const std::stop_token& stop, std::string& message, void (*take)(void* to, WireReader& in), void* to);
 
   const std::unique_ptr<process::Pool> pool_;
 };

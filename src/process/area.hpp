@@ -4,10 +4,12 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 
 #include "process/bell.hpp"
@@ -15,19 +17,29 @@
 
 namespace pararun::process {
 
-/// Bytes on their way from one process to another.
+/// Bytes on their way from one process to another. Both sides begin each conversation at the front of the memory, so
+/// that short ones stay in a few pages of it, and in the processor's cache.
 class Pipe {
  public:
-  static constexpr std::size_t kCapacity = 1 << 17;
+  static constexpr std::size_t kCapacity = 1 << 20;
+
+  /// The most that is put or taken at once, so that the other side can begin with it meanwhile.
+  static constexpr std::size_t kStep = 1 << 16;
 
   // The sender's side.
-  std::size_t room() const noexcept { return kCapacity - in_flight(); }
 
-  /// Puts as much of `bytes` as there is room for behind what was put before, and returns how much that is. The
-  /// receiver sees all of that at once.
+  /// To be called before the first byte of a conversation, when all of the last one has been taken, and by the receiver
+  /// earlier than by the sender.
+  void begin_sending() noexcept { end_.store(front_behind(end_.load())); }
+  void begin_receiving() noexcept { begin_.store(front_behind(begin_.load())); }
+
+  std::size_t room() const noexcept { return kCapacity - available(); }
+
+  /// Puts as much of `bytes` as it can behind what was put before, and returns how much that is. The receiver sees all
+  /// of that at once.
   std::size_t put(std::string_view bytes) noexcept {
     const std::uint64_t end = end_.load(std::memory_order_relaxed);
-    const std::size_t size = std::min(bytes.size(), room());
+    const std::size_t size = std::min({bytes.size(), room(), kStep});
     const std::size_t at = end % kCapacity;
     const std::size_t first = std::min(size, kCapacity - at);
     std::memcpy(bytes_ + at, bytes.data(), first);
@@ -39,7 +51,10 @@ class Pipe {
   // The receiver's side.
 
   /// How much has come and was not taken. Never more than there can be, whatever a broken sender may have written.
-  std::size_t available() const noexcept { return in_flight(); }
+  std::size_t available() const noexcept {
+    const std::uint64_t end = end_.load(), begin = begin_.load();
+    return begin < end ? std::min<std::size_t>(kCapacity, end - begin) : 0;
+  }
 
   /// Takes `size` bytes, which must have come, and gives them to `use` in one piece or two.
   template <class Use>
@@ -52,6 +67,22 @@ class Pipe {
     begin_.store(begin + size);
   }
 
+  /// Takes so many bytes, which must have come, as what is nothing but bits.
+  template <class T>
+  T take_plain() {
+    std::array<char, sizeof(T)> bytes;
+    char* to = bytes.data();
+    take(bytes.size(), [&](std::string_view piece) { to = std::copy(piece.begin(), piece.end(), to); });
+    T value;
+    std::memcpy(&value, bytes.data(), sizeof value);
+    return value;
+  }
+
+  /// Takes what has come of the bytes that `to` still lacks to be of that size.
+  void take_into(std::string& to, std::size_t size) {
+    take(std::min({size - to.size(), available(), kStep}), [&](std::string_view piece) { to += piece; });
+  }
+
   /// To be called while nobody is at the other end.
   void clear() noexcept {
     begin_.store(0);
@@ -59,7 +90,9 @@ class Pipe {
   }
 
  private:
-  std::size_t in_flight() const noexcept { return std::min<std::size_t>(kCapacity, end_.load() - begin_.load()); }
+  static std::uint64_t front_behind(std::uint64_t position) noexcept {
+    return (position + kCapacity - 1) / kCapacity * kCapacity;
+  }
 
   alignas(64) std::atomic<std::uint64_t> end_{0};    // of what was sent, since the beginning
   alignas(64) std::atomic<std::uint64_t> begin_{0};  // of what was not taken

@@ -27,6 +27,9 @@ using namespace std::chrono_literals;
 // Longer than any line that can be read again. Nobody sends more, unless its memory is full of nonsense.
 constexpr ReplySize kLongestReply = ReplySize{1} << 36;
 
+// Of which only so much is believed before it comes.
+constexpr std::size_t kMostReserved = 1 << 26;
+
 // Only a process that hangs in the kernel lives longer than this after SIGKILL.
 constexpr auto kDying = 5s;
 constexpr auto kTick = 50ms;
@@ -61,6 +64,8 @@ void send_order(int line, Order order) noexcept {
 }  // namespace
 
 void Worker::open(std::string& message, std::uint16_t parts) noexcept {
+  area_.replies.begin_receiving();
+  area_.requests.begin_sending();
   area_.claims.open(++round_, parts);
   const MessageHead head{.size = message.size() - sizeof head, .round = round_};
   std::memcpy(message.data(), &head, sizeof head);
@@ -70,9 +75,11 @@ void Worker::open(std::string& message, std::uint16_t parts) noexcept {
 
 Worker::Event Worker::send(Clock::time_point until) noexcept {
   for (;;) {
-    unsent_.remove_prefix(area_.requests.put(unsent_));
+    const std::size_t sent = area_.requests.put(unsent_);
+    unsent_.remove_prefix(sent);
     area_.worker_bell.ring();
     if (unsent_.empty()) return Event::ready;
+    if (sent > 0) continue;
     const bool may_go_on = wait([&] { return area_.requests.room() > 0 || area_.death(); }, until);
     if (area_.death()) return Event::ended;
     if (!may_go_on) return Event::time;
@@ -82,19 +89,15 @@ Worker::Event Worker::send(Clock::time_point until) noexcept {
 Worker::Event Worker::receive(Clock::time_point until) {
   if (!reply_size_) {
     if (const Event event = await(sizeof(ReplySize), until); event != Event::ready) return event;
-    std::array<char, sizeof(ReplySize)> bytes{};
-    char* to = bytes.data();
-    area_.replies.take(bytes.size(), [&](std::string_view piece) { to = std::copy(piece.begin(), piece.end(), to); });
-    ReplySize size = 0;
-    std::memcpy(&size, bytes.data(), sizeof size);
+    const auto size = area_.replies.take_plain<ReplySize>();
     if (size > kLongestReply) return Event::garbled;
     reply_size_ = size;
     reply_.clear();
+    reply_.reserve(std::min<std::size_t>(size, kMostReserved));
   }
   while (reply_.size() < *reply_size_) {
-    const std::size_t size = std::min<std::size_t>(*reply_size_ - reply_.size(), Pipe::kCapacity / 2);
-    if (const Event event = await(size, until); event != Event::ready) return event;
-    area_.replies.take(size, [&](std::string_view piece) { reply_ += piece; });
+    if (const Event event = await(1, until); event != Event::ready) return event;
+    area_.replies.take_into(reply_, *reply_size_);
     area_.worker_bell.ring();  // it may wait for room
   }
   reply_size_.reset();

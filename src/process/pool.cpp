@@ -69,6 +69,19 @@ class Pool::Turn {
   Pool& pool_;
 };
 
+/// A worker that has replied, until the reply has been read.
+class Pool::Hired {
+ public:
+  Hired(Crew& crew, Worker& worker) : crew_(crew), worker_(worker) {}
+  ~Hired() { crew_.dismiss(worker_); }
+  Hired(const Hired&) = delete;
+  Hired& operator=(const Hired&) = delete;
+
+ private:
+  Crew& crew_;
+  Worker& worker_;
+};
+
 // Twice as many places as can be taken, should the kernel not let some workers die.
 Pool::Pool(PoolOptions options)
     : options_(check(std::move(options))),
@@ -76,32 +89,34 @@ Pool::Pool(PoolOptions options)
       crew_(2 * options_.max_workers, service_),
       owner_(::getpid()) {}
 
-std::string Pool::call(const std::stop_token& stop, std::string& message) {
+void Pool::call(const std::stop_token& stop, std::string& message, Take take, void* to) {
   if (::getpid() != owner_) throw Error("this pool of workers belongs to the process that this one was forked from");
   const Turn turn(*this, stop);
   for (unsigned barren = 0;; ++barren) {
     Worker* worker = crew_.hire();
     if (worker == nullptr) throw Error("too many worker processes cannot be ended");
-    bool begun = false;
-    std::string reply = reply_of(*worker, stop, message, begun);
+    if (replies(*worker, stop, message)) {
+      const Hired hired(crew_, *worker);
+      std::string_view reply = worker->reply();
+      const auto outcome = static_cast<CallOutcome>(reply.back());
+      reply.remove_suffix(1);
+      WireReader in(reply);
+      if (outcome == CallOutcome::init_failed) throw BrokenWorkerError(std::string(reply));
+      if (outcome == CallOutcome::threw) throw_exception(in);
+      if (take != nullptr) take(to, in);
+      return;
+    }
+    const bool begun = worker->claims().get().claimed > 0;
     const Death death = worker->death();
     crew_.dismiss(*worker);
-    if (!reply.empty()) {
-      const auto outcome = static_cast<CallOutcome>(reply.back());
-      reply.pop_back();
-      if (outcome == CallOutcome::returned) return reply;
-      if (outcome == CallOutcome::init_failed) throw BrokenWorkerError(reply);
-      WireReader in(reply);
-      throw_exception(in);
-    }
     if (begun || barren == kMostBarren) throw_broken(death);
     // Where there are too many processes at the moment there may be fewer in a moment.
     if (death.how == Death::How::not_born) std::this_thread::sleep_for(2ms * (1U << barren));
   }
 }
 
-/// Empty if the worker has died instead; `begun` says whether of the call.
-std::string Pool::reply_of(Worker& worker, const std::stop_token& stop, std::string& message, bool& begun) {
+/// False if the worker has died instead.
+bool Pool::replies(Worker& worker, const std::stop_token& stop, std::string& message) {
   worker.open(message, 1);
   const std::stop_callback wake(stop, [&] { worker.interrupt(); });
   for (;;) {
@@ -111,10 +126,9 @@ std::string Pool::reply_of(Worker& worker, const std::stop_token& stop, std::str
     if (event == Event::ready && worker.reply().empty()) event = Event::garbled;
     switch (event) {
       case Event::ready:
-        return std::move(worker.reply());
+        return true;
       case Event::ended:
-        begun = worker.claims().get().claimed > 0;
-        return {};
+        return false;
       case Event::garbled:
         give_up(worker, "the worker process sent what cannot be read");
       case Event::time:
@@ -164,14 +178,28 @@ PoolStatistics WorkerPool::statistics() const { return pool_->statistics(); }
 
 void WorkerPool::close() noexcept { pool_->close(); }
 
-std::string WorkerPool::begin(detail::Thunk thunk) {
-  std::string message;
-  process::Worker::begin(message);
-  WireWriter(message).bytes(&thunk, sizeof thunk);
-  return message;
+namespace {
+
+// Larger ones are given back to the system after the call.
+constexpr std::size_t kMostKept = 1 << 23;
+
+thread_local std::string kept;
+
+}  // namespace
+
+WorkerPool::Message::Message(detail::Thunk thunk) : bytes(std::exchange(kept, {})) {
+  process::Worker::begin(bytes);
+  WireWriter(bytes).bytes(&thunk, sizeof thunk);
 }
 
-std::string WorkerPool::call(std::stop_token stop, std::string& message) { return pool_->call(stop, message); }
+WorkerPool::Message::~Message() {
+  if (bytes.capacity() <= kMostKept) kept = std::move(bytes);
+}
+
+void WorkerPool::call(const std::stop_token& stop, std::string& message, void (*take)(void* to, WireReader& in),
+                      void* to) {
+  pool_->call(stop, message, take, to);
+}
 
 WorkerPool& detail::shared_pool() {
   struct Shared {

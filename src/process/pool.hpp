@@ -20,9 +20,9 @@ class Pool {
  public:
   explicit Pool(PoolOptions options);
 
-  /// Has a message worked on. Returns the reply to it, without its last byte, if the call returned; throws what it
-  /// threw.
-  std::string call(const std::stop_token& stop, std::string& message);
+  /// Has a message worked on, and gives `take`, unless it is null, what the call returned. Throws what it threw.
+  using Take = void (*)(void* to, WireReader& in);
+  void call(const std::stop_token& stop, std::string& message, Take take, void* to);
 
   PoolStatistics statistics();
 
@@ -31,8 +31,9 @@ class Pool {
 
  private:
   class Turn;
+  class Hired;
 
-  std::string reply_of(Worker& worker, const std::stop_token& stop, std::string& message, bool& begun);
+  bool replies(Worker& worker, const std::stop_token& stop, std::string& message);
   [[noreturn]] void give_up(Worker& worker, const std::string& cause);
 
   const PoolOptions options_;

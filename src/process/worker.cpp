@@ -1,6 +1,5 @@
 #include "process/worker.hpp"
 
-#include <array>
 #include <cstring>
 
 #include "process/child.hpp"
@@ -17,19 +16,17 @@ bool Port::next(std::string& message, Clock::time_point until) {
   area_.worker_bell.wait([&] { return area_.requests.available() >= sizeof(MessageHead) || area_.leave.load(); },
                          until);
   if (area_.requests.available() < sizeof(MessageHead)) return false;
-  MessageHead head{};
-  std::array<char, sizeof head> bytes{};
-  char* to = bytes.data();
-  area_.requests.take(bytes.size(), [&](std::string_view piece) { to = std::copy(piece.begin(), piece.end(), to); });
-  std::memcpy(&head, bytes.data(), sizeof head);
+  const auto head = area_.requests.take_plain<MessageHead>();
   round_ = head.round;
   message.clear();
+  message.reserve(head.size);
   while (message.size() < head.size) {
-    const std::size_t left = head.size - message.size();
     area_.worker_bell.wait([&] { return area_.requests.available() > 0; });
-    area_.requests.take(std::min(left, area_.requests.available()), [&](std::string_view piece) { message += piece; });
+    area_.requests.take_into(message, head.size);
     area_.bell.ring();  // there is room again
   }
+  area_.requests.begin_receiving();
+  area_.replies.begin_sending();
   return true;
 }
 
@@ -37,10 +34,11 @@ void Port::send(std::string& reply) noexcept {
   const ReplySize size = reply.size() - sizeof size;
   std::memcpy(reply.data(), &size, sizeof size);
   for (std::string_view bytes = reply;;) {
-    bytes.remove_prefix(area_.replies.put(bytes));
+    const std::size_t sent = area_.replies.put(bytes);
+    bytes.remove_prefix(sent);
     if (bytes.empty()) return;
     area_.bell.ring();
-    area_.worker_bell.wait([&] { return area_.replies.room() > 0; });
+    if (sent == 0) area_.worker_bell.wait([&] { return area_.replies.room() > 0; });
   }
 }
 
