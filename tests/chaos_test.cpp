@@ -223,7 +223,7 @@ class Sniper {
   void run(std::uint64_t seed) {
     std::mt19937_64 random(seed);
     while (!over_) {
-      ::usleep(static_cast<unsigned>(random() % 3000));
+      ::usleep(static_cast<unsigned>(random() % 20'000));
       const std::vector<int> workers = grandchildren();
       if (workers.empty()) continue;
       if (::kill(workers[random() % workers.size()], random() % 2 == 0 ? SIGKILL : SIGSEGV) == 0) ++shots_;
@@ -259,7 +259,7 @@ void run_shot_at(std::uint64_t seed, std::size_t workers, const TempDir& dir) {
   const auto path = dir / ("shot-" + std::to_string(seed) + ".jsonl");
   const pr::Report report = pr::map(
       [](int item) {
-        if (item % 50 == 0) ::usleep(1000);
+        if (item % 20 == 0) ::usleep(3000);
         return item;
       },
       items,
@@ -301,7 +301,7 @@ TEST_CASE("a thousand rounds of every fate with 1, 2, 5 and 13 workers", "[long]
   const TempDir dir;
   for (std::uint64_t round = 0; round < 1000; ++round) {
     const std::size_t workers[] = {1, 2, 5, 13};
-    run_round({10'000 + round, workers[round % 4], 60, round % 20 == 0}, dir);
+    run_round({10'000 + round, workers[round % 4], 60, round % 50 == 0}, dir);
   }
 }
 
