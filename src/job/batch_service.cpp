@@ -3,10 +3,13 @@
 #include <array>
 #include <cstring>
 #include <optional>
+#include <thread>
 #include <type_traits>
 
 #include <pararun/wire.hpp>
 
+#include "posix/signals.hpp"
+#include "process/child.hpp"
 #include "process/crew.hpp"
 
 namespace pararun::job {
@@ -39,7 +42,35 @@ ReplyHead::Kind kind_named(std::string_view name) noexcept {
   return ReplyHead::Kind::exception;
 }
 
-void BatchService::begin() { block_ = work_.make_block(); }
+void BatchService::begin() {
+  block_ = work_.make_block();
+  if (settings_.traits.takes_stop_token) watch_for_stop();
+}
+
+/// Starts a thread that makes a stop request of the parent's SIGTERM: no signal handler may.
+void BatchService::watch_for_stop() {
+  terminate_ = std::make_unique<posix::Event>();
+  const posix::AllSignalsBlocked blocked;
+  std::thread([this] {
+    for (;;) {
+      if (!terminate_->wait(Clock::time_point::max())) continue;
+      std::stop_source stop;
+      {
+        const std::lock_guard lock(mutex_);
+        stop = stop_;
+      }
+      stop.request_stop();
+    }
+  }).detach();
+  process::ring_at_terminate(*terminate_);
+}
+
+std::stop_token BatchService::new_stop_token() {
+  if (!terminate_) return {};
+  const std::lock_guard lock(mutex_);
+  stop_ = std::stop_source();
+  return stop_.get_token();
+}
 
 void BatchService::serve(std::string_view message, process::Port& port) {
   WireReader in(message);
@@ -64,7 +95,7 @@ void BatchService::reply_to(std::string_view item, bool may_retry, ItemClock& cl
   reply_.append(sizeof head, '\0');
   result_.reset();
   result_.watch(settings_.options.key_field);
-  detail::Call call{.result = result_, .stop = {}, .last_attempt = true};
+  detail::Call call{.result = result_, .stop = new_stop_token(), .last_attempt = true};
   const std::optional<Failure> failure = failure_in(call, [&] {
     work_.decode(*block_, item);
     work_.call(*block_, 0, call);

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -14,6 +16,7 @@
 #include "job/item_clock.hpp"
 #include "job/lines.hpp"
 #include "job/settings.hpp"
+#include "posix/event.hpp"
 #include "process/worker.hpp"
 
 namespace pararun::job {
@@ -66,6 +69,8 @@ class BatchService final : public process::Service {
   void serve(std::string_view message, process::Port& port) override;
 
  private:
+  void watch_for_stop();
+  std::stop_token new_stop_token();
   void reply_to(std::string_view item, bool may_retry, ItemClock& clock, process::Port& port);
 
   detail::Work& work_;
@@ -75,6 +80,11 @@ class BatchService final : public process::Service {
   JsonWriter result_{reply_};
   Clock::time_point woken_{};
   bool stopped_ = false;
+
+  // Where the function takes a stop token.
+  std::unique_ptr<posix::Event> terminate_;
+  std::mutex mutex_;
+  std::stop_source stop_;  // of the item in progress; guarded by mutex_
 };
 
 }  // namespace pararun::job

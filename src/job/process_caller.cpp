@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <thread>
 
@@ -230,12 +231,20 @@ Outcome ProcessCaller::deliver(Token& token, Errand& errand, detail::Call& call)
   return outcome;
 }
 
-/// Ends the worker. Should the item have been finished meanwhile, that counts.
+/// Asks the function to end, then ends the worker. What comes of the item meanwhile counts, if it was not too late.
 Outcome ProcessCaller::end_overdue(Token& token, Errand& errand, detail::Call& call) {
-  const Clock::time_point began = errand.worker->began();
-  const bool dead = crew_.end(*errand.worker, kGrace);
+  process::Worker& worker = *errand.worker;
+  const Clock::time_point began = worker.began();
+  worker.claims().withdraw(0);
+  crew_.signal(worker, SIGTERM);
+  Event event = Event::time;
+  for (const auto end = Clock::now() + kGrace; event == Event::time && Clock::now() < end && !crew_.lost();) {
+    event = worker.receive(std::min(end, Clock::now() + kTick));
+  }
+  const bool dead = crew_.end(worker, 0s);
+  if (event == Event::time) event = worker.receive(Clock::time_point::min());
   Outcome outcome;
-  if (dead && receive(errand) == Wait::over) {
+  if (event == Event::ready && worker.reply().size() >= sizeof(ReplyHead)) {
     outcome = deliver(token, errand, call);
   } else {
     outcome.took = Clock::now() - began;

@@ -15,8 +15,8 @@ class Event {
   /// Ends the current wait, or the next one. Safe in a signal handler.
   void ring() noexcept;
 
-  /// Waits until the bell is rung or `until` has come.
-  void wait(std::chrono::steady_clock::time_point until) noexcept;
+  /// Waits until the bell is rung, at least once, or `until` has come; or an hour has passed. Returns whether it rang.
+  bool wait(std::chrono::steady_clock::time_point until) noexcept;
 
   int fd() const noexcept { return fd_.get(); }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -15,10 +16,13 @@
 namespace pararun::process {
 namespace {
 
-::pid_t parent_of_worker = 0;
+// A signal handler can reach nothing but such globals.
+std::atomic<::pid_t> parent_of_worker{0};
+std::atomic<posix::Event*> bell_of_worker{nullptr};
 
 void on_terminate(int signal, ::siginfo_t* info, void*) noexcept {
   if (info->si_pid != parent_of_worker && info->si_pid != ::getpid()) return;
+  if (posix::Event* bell = bell_of_worker.load()) return bell->ring();
   struct sigaction action {};
   action.sa_handler = SIG_DFL;
   ::sigaction(signal, &action, nullptr);
@@ -79,6 +83,8 @@ void become_worker(::pid_t parent) noexcept {
     ::setrlimit(RLIMIT_CORE, &core);
   }
 }
+
+void ring_at_terminate(posix::Event& bell) noexcept { bell_of_worker.store(&bell); }
 
 void flush_output() noexcept {
   if (::__fpending(stdout) > 0) std::fflush(stdout);

@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include "posix/event.hpp"
+
 namespace pararun::process {
 
 /// To be called first in a child that was forked with all signals blocked. Names it, gives it a process group of its
@@ -15,6 +17,9 @@ void become_child(const char* name) noexcept;
 /// is ignored: a batch system sends one to every process of the job that it wants to end, and how a job ends is for the
 /// process to decide that runs it. Is the first to be killed when memory runs out. Leaves no core behind.
 void become_worker(::pid_t parent) noexcept;
+
+/// From now on the parent's SIGTERM rings this bell, and ends nothing. Of a worker, which keeps the bell for ever.
+void ring_at_terminate(posix::Event& bell) noexcept;
 
 /// Writes what the worker's functions have printed.
 void flush_output() noexcept;

@@ -198,6 +198,7 @@ bool Crew::end(Worker& worker, std::chrono::nanoseconds grace) noexcept {
     return dead() || lost();
   };
   worker.claims().withdraw(0);
+  worker.area_.leave.store(true);  // should it heed the signal by coming to an end of what it does
   if (grace.count() > 0) {
     signal(worker, SIGTERM);
     if (dead_by(Clock::now() + grace)) return true;
