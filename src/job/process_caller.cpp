@@ -67,14 +67,15 @@ Outcome ProcessCaller::call(Token& token, std::uint32_t, detail::Call& call, Clo
     Death death;
     switch (receive(errand)) {
       case Wait::over:
-        return deliver(token, errand, call);
+        if (auto outcome = deliver(token, errand, call)) return *std::move(outcome);
+        [[fallthrough]];
+      case Wait::garbled:
+        bury(token, errand, crew_.end(*errand.worker, 0s));
+        return {.failure = crash("the worker process sent what cannot be read")};
       case Wait::forced:
         return {.unfinished = true};
       case Wait::overdue:
         return end_overdue(token, errand, call);
-      case Wait::garbled:
-        bury(token, errand, crew_.end(*errand.worker, 0s));
-        return {.failure = crash("the worker process sent what cannot be read")};
       case Wait::asleep:
         bury(token, errand, crew_.end(*errand.worker, 0s));
         break;
@@ -199,35 +200,35 @@ ProcessCaller::Wait ProcessCaller::receive(const Errand& errand) {
     if (begun) return Wait::overdue;
     if (!errand.begun()) return Wait::asleep;
   }
-  if (event == Event::ready && worker.reply().size() < sizeof(ReplyHead)) return Wait::garbled;
   return event == Event::ready ? Wait::over : event == Event::ended ? Wait::dead : Wait::garbled;
 }
 
-Outcome ProcessCaller::deliver(Token& token, Errand& errand, detail::Call& call) {
+/// Nothing if the reply makes no sense.
+std::optional<Outcome> ProcessCaller::deliver(Token& token, Errand& errand, detail::Call& call) {
   ReplyHead head;
   const std::string_view reply = errand.worker->reply();
+  if (reply.size() < sizeof head) return std::nullopt;
   std::memcpy(&head, reply.data(), sizeof head);
   const std::string_view text = reply.substr(sizeof head);
-  ++errand.taken;
-  if (head.stopped) errand.end = token.next + 1;
+  if (head.key_begin > text.size() || head.key_size > text.size() - head.key_begin) return std::nullopt;
   Outcome outcome{.took = std::chrono::nanoseconds(head.took)};
   if (head.kind == ReplyHead::Kind::result) {
-    const bool sane = head.key_begin <= text.size() && head.key_size <= text.size() - head.key_begin;
-    if (!sane) outcome.failure = crash("the worker process sent what cannot be read");
     call.returned = head.returned;
-    if (sane && head.complete) call.result.value_text(text, {head.key_begin, head.key_size});
-    return outcome;
+    if (head.complete) call.result.value_text(text, {head.key_begin, head.key_size});
+  } else {
+    try {
+      WireReader in(text);
+      Failure& failure = outcome.failure.emplace();
+      failure.kind = name(head.kind);
+      failure.type = in.value<std::string>();
+      failure.message = in.value<std::string>();
+      failure.details = in.value<std::string>();
+    } catch (const Error&) {
+      return std::nullopt;
+    }
   }
-  try {
-    WireReader in(text);
-    Failure& failure = outcome.failure.emplace();
-    failure.kind = name(head.kind);
-    failure.type = in.value<std::string>();
-    failure.message = in.value<std::string>();
-    failure.details = in.value<std::string>();
-  } catch (const Error&) {
-    outcome.failure = crash("the worker process sent what cannot be read");
-  }
+  ++errand.taken;
+  if (head.stopped) errand.end = token.next + 1;
   return outcome;
 }
 
@@ -243,14 +244,11 @@ Outcome ProcessCaller::end_overdue(Token& token, Errand& errand, detail::Call& c
   }
   const bool dead = crew_.end(worker, 0s);
   if (event == Event::time) event = worker.receive(Clock::time_point::min());
-  Outcome outcome;
-  if (event == Event::ready && worker.reply().size() >= sizeof(ReplyHead)) {
-    outcome = deliver(token, errand, call);
-  } else {
-    outcome.took = Clock::now() - began;
-  }
+  std::optional<Outcome> outcome;
+  if (event == Event::ready) outcome = deliver(token, errand, call);
   bury(token, errand, dead);
-  return outcome;
+  if (outcome) return *std::move(outcome);
+  return {.took = Clock::now() - began};
 }
 
 }  // namespace pararun::job

@@ -56,7 +56,7 @@ class ProcessCaller final : public Caller {
   void bury(Token& token, Errand& errand, bool dead) noexcept;
 
   Wait receive(const Errand& errand);
-  Outcome deliver(Token& token, Errand& errand, detail::Call& call);
+  std::optional<Outcome> deliver(Token& token, Errand& errand, detail::Call& call);
   Outcome end_overdue(Token& token, Errand& errand, detail::Call& call);
 
   detail::Work& work_;

@@ -61,6 +61,9 @@ void become_child(const char* name) noexcept {
   }
   set_action(SIGINT, SIG_IGN);
   set_action(SIGCHLD, SIG_DFL);
+  // Not being in the terminal's foreground any more, it would be stopped for ever when it reads from the terminal.
+  set_action(SIGTTIN, SIG_IGN);
+  set_action(SIGTTOU, SIG_IGN);
   // The parent will write this too.
   ::__fpurge(stdout);
   ::sigset_t none;
