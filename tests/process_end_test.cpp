@@ -159,6 +159,32 @@ TEST_CASE("the death of the template ends the job with an error, and its workers
   CHECK(read_file(dir / "r.failed.jsonl").empty());
 }
 
+TEST_CASE("nothing is left of a pool, whether its process ends, is killed or forgets it") {
+  const Undertaker undertaker;
+  static SharedCounts begun(1);
+  begun[0] = 0;
+  const int way = GENERATE(0, 1, 2);
+  Child child([&](const Parent&) {
+    if (way == 2) return pr::isolate([](int code) { return code; }, 0);
+    pr::WorkerPool pool({.max_workers = 2, .grace_period = 1ms});
+    const auto loop = [] {
+      ++begun[0];
+      loop_unmoved_by(SIGTERM);
+    };
+    const std::jthread caller([&] { CHECK_THROWS(pool.run(loop)); });
+    if (!eventually([&] { return begun[0] == 1; })) return 1;
+    while (way == 1) ::pause();
+    pool.close();
+    return 0;
+  });
+  if (way == 1) {
+    REQUIRE(eventually([&] { return begun[0] == 1; }));
+    child.send(SIGKILL);
+  }
+  CHECK(child.end() == (way == 1 ? -SIGKILL : 0));
+  CHECK(Undertaker::nobody_left());
+}
+
 TEST_CASE("a signal to every process of the job drains it, and is no item's failure") {
   const TempDir dir;
   const Undertaker undertaker;

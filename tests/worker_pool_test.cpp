@@ -405,6 +405,20 @@ TEST_CASE("a pool can be closed while it is used: calls get their time, and no m
   CHECK(pool.statistics().idle_workers == 0);
 }
 
+TEST_CASE("the death of the template breaks the calls in progress, and no later ones") {
+  board()[0] = 0;
+  pr::WorkerPool pool({.max_workers = 2});
+  const int keeper = parent_of(pool.run(pid));
+  auto call = std::async(std::launch::async, [&] { pool.run(loop_noticeably); });
+  REQUIRE(eventually([&] { return board()[0] == 1; }));
+  REQUIRE(::kill(keeper, SIGKILL) == 0);
+  const bool at_once = GENERATE(true, false);
+  if (at_once) CHECK(pool.run(half, 1.0) == 0.5);
+  CHECK_THROWS_AS(call.get(), pr::BrokenWorkerError);
+  for (int i = 0; i < 3; ++i) CHECK(pool.run(half, 1.0) == 0.5);
+  CHECK(parent_of(pool.run(pid)) != keeper);
+}
+
 TEST_CASE("a pool outlives the thread that made it") {
   std::unique_ptr<pr::WorkerPool> pool;
   std::thread([&] {

@@ -39,6 +39,16 @@ PoolOptions check(PoolOptions options) {
   return options;
 }
 
+/// What a call returned, or throws what it threw.
+void read(std::string_view reply, Pool::Take take, void* to) {
+  const auto outcome = static_cast<CallOutcome>(reply.back());
+  reply.remove_suffix(1);
+  WireReader in(reply);
+  if (outcome == CallOutcome::init_failed) throw BrokenWorkerError(std::string(reply));
+  if (outcome == CallOutcome::threw) throw_exception(in);
+  if (take != nullptr) take(to, in);
+}
+
 [[noreturn]] void throw_broken(const Death& death) {
   std::optional<int> signal, exit_code;
   (death.how == Death::How::exited ? exit_code : signal) = death.value;
@@ -69,87 +79,95 @@ class Pool::Turn {
   Pool& pool_;
 };
 
-/// A worker that has replied, until the reply has been read.
+/// A worker, for one call.
 class Pool::Hired {
  public:
   Hired(Crew& crew, Worker& worker) : crew_(crew), worker_(worker) {}
-  ~Hired() { crew_.dismiss(worker_); }
+  ~Hired() {
+    if (done_ || crew_.end(worker_, 0ns)) crew_.dismiss(worker_);
+  }
   Hired(const Hired&) = delete;
   Hired& operator=(const Hired&) = delete;
+
+  /// It has replied, or died. Otherwise it is ended.
+  void is_done() { done_ = true; }
 
  private:
   Crew& crew_;
   Worker& worker_;
+  bool done_ = false;
 };
 
-// Twice as many places as can be taken, should the kernel not let some workers die.
 Pool::Pool(PoolOptions options)
-    : options_(check(std::move(options))),
-      service_(options_),
-      crew_(2 * options_.max_workers, service_),
-      owner_(::getpid()) {}
+    : options_(check(std::move(options))), service_(options_), owner_(::getpid()), crew_(new_crew()) {}
+
+// Twice as many places as can be taken, should the kernel not let some workers die.
+std::shared_ptr<Crew> Pool::new_crew() { return std::make_shared<Crew>(2 * options_.max_workers, service_); }
 
 void Pool::call(const std::stop_token& stop, std::string& message, Take take, void* to) {
   if (::getpid() != owner_) throw Error("this pool of workers belongs to the process that this one was forked from");
   const Turn turn(*this, stop);
   for (unsigned barren = 0;; ++barren) {
-    Worker* worker = crew_.hire();
+    const std::shared_ptr<Crew> crew = this->crew();
+    Worker* worker = crew->hire();
     if (worker == nullptr) throw Error("too many worker processes cannot be ended");
-    if (replies(*worker, stop, message)) {
-      const Hired hired(crew_, *worker);
-      std::string_view reply = worker->reply();
-      const auto outcome = static_cast<CallOutcome>(reply.back());
-      reply.remove_suffix(1);
-      WireReader in(reply);
-      if (outcome == CallOutcome::init_failed) throw BrokenWorkerError(std::string(reply));
-      if (outcome == CallOutcome::threw) throw_exception(in);
-      if (take != nullptr) take(to, in);
-      return;
+    Hired hired(*crew, *worker);
+    const Fate fate = fate_of(*crew, *worker, stop, message);
+    if (fate == Fate::replied || fate == Fate::died) hired.is_done();
+    switch (fate) {
+      case Fate::replied:
+        return read(worker->reply(), take, to);
+      case Fate::given_up:
+        throw BrokenWorkerError(stop.stop_requested() ? "the call was ended, for a stop was requested"
+                                                      : "the call was ended, for the pool was closed",
+                                SIGKILL);
+      case Fate::garbled:
+        throw BrokenWorkerError("the worker process sent what cannot be read");
+      case Fate::lost:
+        replace(crew);
+        break;
+      case Fate::died:
+        break;
     }
     const bool begun = worker->claims().get().claimed > 0;
-    const Death death = worker->death();
-    crew_.dismiss(*worker);
+    const Death death = fate == Fate::lost ? Death{Death::How::killed, SIGKILL} : worker->death();
     if (begun || barren == kMostBarren) throw_broken(death);
     // Where there are too many processes at the moment there may be fewer in a moment.
     if (death.how == Death::How::not_born) std::this_thread::sleep_for(2ms * (1U << barren));
   }
 }
 
-/// False if the worker has died instead.
-bool Pool::replies(Worker& worker, const std::stop_token& stop, std::string& message) {
+Pool::Fate Pool::fate_of(Crew& crew, Worker& worker, const std::stop_token& stop, std::string& message) {
   worker.open(message, 1);
   const std::stop_callback wake(stop, [&] { worker.interrupt(); });
   for (;;) {
     const Clock::time_point until = Clock::now() + kTick;
     Event event = worker.sent() ? Event::ready : worker.send(until);
     if (event == Event::ready) event = worker.receive(until);
-    if (event == Event::ready && worker.reply().empty()) event = Event::garbled;
-    switch (event) {
-      case Event::ready:
-        return true;
-      case Event::ended:
-        return false;
-      case Event::garbled:
-        give_up(worker, "the worker process sent what cannot be read");
-      case Event::time:
-        break;
-    }
-    if (stop.stop_requested()) give_up(worker, "the call was ended, for a stop was requested");
-    if (crew_.lost()) give_up(worker, "the process from which the workers are forked has died");
+    if (event == Event::ready) return worker.reply().empty() ? Fate::garbled : Fate::replied;
+    if (event == Event::garbled) return Fate::garbled;
+    if (event == Event::ended) return Fate::died;
+    if (crew.lost()) return Fate::lost;
+    if (stop.stop_requested()) return Fate::given_up;
     const std::lock_guard lock(mutex_);
-    if (over_) break;
+    if (over_) return Fate::given_up;
   }
-  give_up(worker, "the call was ended, for the pool was closed");
-}
-
-void Pool::give_up(Worker& worker, const std::string& cause) {
-  if (crew_.end(worker, 0ns)) crew_.dismiss(worker);
-  throw BrokenWorkerError(cause, SIGKILL);
 }
 
 PoolStatistics Pool::statistics() {
   const std::lock_guard lock(mutex_);
-  return {.idle_workers = crew_.idle(), .running_workers = running_};
+  return {.idle_workers = crew_->idle(), .running_workers = running_};
+}
+
+std::shared_ptr<Crew> Pool::crew() {
+  const std::lock_guard lock(mutex_);
+  return crew_;
+}
+
+/// Its template has died, which is nobody's fault here: the system's want of memory, say.
+void Pool::replace(const std::shared_ptr<Crew>& lost) {
+  const std::lock_guard lock(mutex_);
+  if (crew_ == lost) crew_ = new_crew();
 }
 
 void Pool::close() noexcept {
@@ -163,7 +181,7 @@ void Pool::close() noexcept {
   over_ = true;
   changed_.wait(lock, none);
   lock.unlock();
-  crew_.end_all();
+  crew_->end_all();
 }
 
 }  // namespace pararun::process

@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -33,19 +34,30 @@ class Pool {
   class Turn;
   class Hired;
 
-  bool replies(Worker& worker, const std::stop_token& stop, std::string& message);
-  [[noreturn]] void give_up(Worker& worker, const std::string& cause);
+  /// What becomes of a worker that is called.
+  enum class Fate {
+    replied,
+    died,
+    garbled,   ///< it is out of its mind
+    lost,      ///< its template has died, and it has too
+    given_up,  ///< nobody waits for it any longer
+  };
+  Fate fate_of(Crew& crew, Worker& worker, const std::stop_token& stop, std::string& message);
+
+  std::shared_ptr<Crew> new_crew();
+  std::shared_ptr<Crew> crew();
+  void replace(const std::shared_ptr<Crew>& lost);
 
   const PoolOptions options_;
   CallService service_;
-  Crew crew_;
   const ::pid_t owner_;
 
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::size_t running_ = 0;  // guarded by mutex_, as what follows
-  bool closed_ = false;      // no more calls
-  bool over_ = false;        // nor may any go on
+  std::shared_ptr<Crew> crew_;  // guarded by mutex_, as what follows
+  std::size_t running_ = 0;
+  bool closed_ = false;  // no more calls
+  bool over_ = false;    // nor may any go on
 };
 
 }  // namespace pararun::process
