@@ -64,6 +64,7 @@ const Case& overhead_case();
 const Case& efficiency_case();
 const Case& resume_case();
 const Case& memory_case();
+const Case& processes_case();
 const Case& others_case();
 
 /// Runs a part in a process of its own and returns its answer, with `peak_bytes`, the most memory that it ever held.

@@ -1,4 +1,6 @@
-"""What a Python programmer would write: imap_unordered.py ITEMS FILE CHUNKSIZE"""
+"""What a Python programmer would write: imap_unordered.py ITEMS FILE CHUNKSIZE [--double]
+
+The items are names, of which the length is taken, or with --double integers, which are doubled."""
 
 import json
 import multiprocessing
@@ -9,11 +11,17 @@ def work(name):
     return {"id": name, "result": len(name)}
 
 
+def double(number):
+    return {"id": number, "result": number * 2}
+
+
 def main():
     items, path, chunksize = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    names = (f"data_{n}.txt" for n in range(items))
+    function, inputs = work, (f"data_{n}.txt" for n in range(items))
+    if sys.argv[4:] == ["--double"]:
+        function, inputs = double, range(items)
     with open(path, "w", encoding="utf-8") as file, multiprocessing.Pool(2) as pool:
-        for record in pool.imap_unordered(work, names, chunksize):
+        for record in pool.imap_unordered(function, inputs, chunksize):
             file.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 

@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kHelp =
     "usage: benchmarks/run [--toy] [--only CASE] [--repetitions N] [--dir DIRECTORY]\n"
     "  --toy            all of it, small enough for a few seconds; judges no budgets\n"
-    "  --only CASE      overhead, efficiency, resume, memory or others; may be given again\n"
+    "  --only CASE      overhead, efficiency, resume, memory, processes or others; may be given again\n"
     "  --repetitions N  of each measurement (5)\n"
     "  --dir DIRECTORY  on the file system to measure (beside the JSON file)\n"
     "  --json FILE      where all figures go (build/benchmarks/results.json)\n"
@@ -62,7 +62,7 @@ Arguments parse(int argc, char** argv) {
 }
 
 std::vector<const Case*> all_cases() {
-  return {&overhead_case(), &efficiency_case(), &resume_case(), &memory_case(), &others_case()};
+  return {&overhead_case(), &efficiency_case(), &resume_case(), &memory_case(), &processes_case(), &others_case()};
 }
 
 std::vector<const Case*> chosen_cases(const std::vector<std::string>& only) {

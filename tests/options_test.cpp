@@ -110,7 +110,6 @@ TEST_CASE("a value that makes no sense is refused by the name of its field") {
   refusal_of("key_field", [](pr::Options& o) { o.key_field = "caf\xe9"; });
   refusal_of("key_field", [](pr::Options& o) { o.key_field = "result"; });
   refusal_of("key_field", [](pr::Options& o) { o.key_field = "error"; });
-  refusal_of("backend", [](pr::Options& o) { o.backend = pr::Backend::process; });
   refusal_of("timeout", [](pr::Options& o) { o.timeout = -1ns; });
   refusal_of("retry_delay", [](pr::Options& o) { o.retry_delay = -1s; });
   refusal_of("drain_timeout", [](pr::Options& o) { o.drain_timeout = -1ns; });
@@ -118,11 +117,6 @@ TEST_CASE("a value that makes no sense is refused by the name of its field") {
   refusal_of("flush_interval", [](pr::Options& o) { o.flush_interval = -1ms; });
   refusal_of("max_tokens", [](pr::Options& o) { o.max_tokens = 1'000'001; });
   refusal_of("batch", [](pr::Options& o) { o.batch = 257; });
-}
-
-TEST_CASE("the process backend is refused with the reason and the way out") {
-  CHECK_THAT(refusal_of("backend", [](pr::Options& o) { o.backend = pr::Backend::process; }),
-             Catch::Contains("Backend::thread"));
 }
 
 TEST_CASE("the extreme values that make sense are accepted") {

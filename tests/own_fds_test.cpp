@@ -142,6 +142,24 @@ TEST_CASE("a fork that comes while descriptors are opened and closed gets none o
   CHECK(kept == 0);
 }
 
+TEST_CASE("the one descriptor that a child shall inherit stays with it, but not with its own children") {
+  auto ends = OwnFd::pair_from([] {
+    int pipe[2];
+    REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
+    return std::pair(Fd(pipe[0]), Fd(pipe[1]));
+  });
+  {
+    const OwnFd::Inherited inherited(ends.second);
+    CHECK(in_child([&ends = ends] {
+            if (ends.first.get() >= 0 || ends.second.get() < 0) return 1;
+            if (::fcntl(ends.second.get(), F_GETFD) == -1) return 2;
+            const OwnFd::Inherited none{OwnFd()};
+            return in_child([&] { return ends.second.get() < 0 ? 0 : 3; });
+          }) == 0);
+  }
+  CHECK(in_child([&ends = ends] { return ends.second.get() < 0 ? 0 : 1; }) == 0);
+}
+
 TEST_CASE("where opening throws, processes can be forked all the same") {
   CHECK_THROWS_AS(OwnFd::from([]() -> Fd { throw 7; }), int);
   CHECK(in_child([] { return 0; }) == 0);

@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace pararun {
 
@@ -98,6 +100,43 @@ class BadItem : public Error {
 class TimeoutError : public Error {
  public:
   using Error::Error;
+};
+
+/// A worker process has ended in the middle of a call, or was made to.
+class BrokenWorkerError : public Error {
+ public:
+  explicit BrokenWorkerError(const std::string& cause, std::optional<int> signal = {},
+                             std::optional<int> exit_code = {}, bool out_of_memory = false)
+      : Error(cause), signal_(signal), exit_code_(exit_code), out_of_memory_(out_of_memory) {}
+
+  /// What killed it, if anything did.
+  std::optional<int> signal() const noexcept { return signal_; }
+
+  /// What it ended with, if it ended by itself.
+  std::optional<int> exit_code() const noexcept { return exit_code_; }
+
+  /// Whether the kernel killed it for want of memory.
+  bool out_of_memory() const noexcept { return out_of_memory_; }
+
+ private:
+  std::optional<int> signal_, exit_code_;
+  bool out_of_memory_;
+};
+
+/// A call in a worker process threw something that is neither a standard exception nor one of these.
+class RemoteError : public Error {
+ public:
+  RemoteError(std::string type, std::string message)
+      : Error(type + ": " + message), type_(std::move(type)), message_(std::move(message)) {}
+
+  /// The name of its type.
+  const std::string& type() const noexcept { return type_; }
+
+  /// What its `what` said, if it had one.
+  const std::string& message() const noexcept { return message_; }
+
+ private:
+  std::string type_, message_;
 };
 
 /// A field of a JSON value is missing or has another type than the one asked for; the message names it.

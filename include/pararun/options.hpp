@@ -57,13 +57,15 @@ struct Options {
   /// The member of a result line that holds the item's id. Not `result` or `error`, which pararun adds itself.
   std::string key_field = "id";
 
+  /// Threads, or worker processes: see `map.hpp` for what differs. Items must be able to cross (`wire.hpp`).
   Backend backend = Backend::thread;
 
   /// How many items there are, for the bar. Taken from ranges that know their size.
   std::optional<std::uint64_t> total{};
 
   /// The longest an attempt may take; 0: no limit. A thread cannot be ended: the function's stop token is
-  /// requested and a result that comes later is a failure all the same.
+  /// requested and a result that comes later is a failure all the same. A worker process is sent SIGTERM, with what it
+  /// has started, and SIGKILL a second later.
   std::chrono::nanoseconds timeout{0};
 
   /// Further attempts after a failed one.
@@ -84,7 +86,7 @@ struct Options {
   std::stop_token stop{};
 
   /// Catch SIGINT and SIGTERM while the job runs: the first drains, the second asks the items in flight to
-  /// stop through their stop tokens, the third has its default action. Process-wide while any job asks for it.
+  /// stop through their stop tokens and ends worker processes, the third has its default action. Process-wide while any job asks for it.
   bool handle_signals = false;
 
   /// How long a drain may take before it acts like a second signal; 0: for ever.

@@ -12,7 +12,9 @@
 #include <pararun/key.hpp>
 #include <pararun/map.hpp>
 #include <pararun/options.hpp>
+#include <pararun/process.hpp>
 #include <pararun/progress.hpp>
 #include <pararun/report.hpp>
 #include <pararun/source.hpp>
 #include <pararun/version.hpp>
+#include <pararun/wire.hpp>

@@ -1,6 +1,7 @@
 #include <pararun/detail/job.hpp>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <system_error>
@@ -8,10 +9,12 @@
 
 #include <pararun/error.hpp>
 
+#include "job/caller.hpp"
 #include "job/id_check.hpp"
 #include "job/input.hpp"
 #include "job/output.hpp"
 #include "job/pipeline.hpp"
+#include "job/process_caller.hpp"
 #include "job/runner.hpp"
 #include "job/settings.hpp"
 #include "job/shared.hpp"
@@ -26,6 +29,12 @@
 namespace pararun::job {
 namespace {
 
+/// Here the template of worker processes is forked: before there are threads, open files and what else a job has.
+std::unique_ptr<Caller> make_caller(detail::Work& work, Shared& shared) {
+  if (shared.settings.in_processes()) return std::make_unique<ProcessCaller>(work, shared);
+  return std::make_unique<ThreadCaller>(work, shared);
+}
+
 class Job final : public Stages {
  public:
   Job(detail::Work& work, const Options& options)
@@ -34,9 +43,10 @@ class Job final : public Stages {
         options_(options),
         settings_(check(options, work.traits())),
         shared_(settings_),
+        caller_(make_caller(work, shared_)),
         id_check_(work, shared_),
         input_(work, shared_, id_check_),
-        runner_(work, shared_),
+        runner_(work, *caller_, shared_),
         output_(shared_) {
     work_.stop_pulling_when([this] { return shared_.stopping.draining(); });
   }
@@ -195,6 +205,7 @@ class Job final : public Stages {
   const Options& options_;
   const Settings settings_;
   Shared shared_;
+  const std::unique_ptr<Caller> caller_;
   IdCheck id_check_;
   std::uint64_t turns_ = 0;  // of the input filter
   Input input_;

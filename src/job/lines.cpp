@@ -10,8 +10,8 @@
 #include <pararun/error.hpp>
 #include <pararun/failure.hpp>
 
-#include "job/type_name.hpp"
 #include "json/text.hpp"
+#include "type_name.hpp"
 
 namespace pararun::job {
 namespace {
@@ -36,8 +36,7 @@ std::string message_of(const std::exception& exception) noexcept {
 }
 
 Failure failure_of(const std::exception& exception, const char* kind) {
-  return {
-      .kind = kind, .type = readable_type(typeid(exception).name()), .message = message_of(exception), .details = {}};
+  return {.kind = kind, .type = detail::readable_type(typeid(exception).name()), .message = message_of(exception)};
 }
 
 /// `2026-03-01T12:00:00.123Z`
@@ -79,7 +78,7 @@ Failure current_failure() {
     return failure_of(exception, "exception");
   } catch (...) {
     const std::type_info* type = abi::__cxa_current_exception_type();
-    return {.kind = "exception", .type = type ? readable_type(type->name()) : "unknown", .message = {}, .details = {}};
+    return {.kind = "exception", .type = type ? detail::readable_type(type->name()) : "unknown", .message = {}};
   }
 }
 
@@ -154,6 +153,9 @@ void LineFormat::write_failure(std::string& line, const Failure& failure, const 
   line += ",\"message\":";
   json::append_lossy_string(line, failure.message);
   if (!failure.details.empty()) line += ",\"details\":" + failure.details;
+  if (failure.signal) line += ",\"signal\":" + std::to_string(*failure.signal);
+  if (failure.exit_code) line += ",\"exit_code\":" + std::to_string(*failure.exit_code);
+  if (failure.out_of_memory) line += ",\"out_of_memory\":true";
   line += '}';
   if (may_add("attempts")) line += ",\"attempts\":" + std::to_string(facts.attempts);
   if (may_add("seconds")) {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include <pararun/detail/id_list.hpp>
+#include <pararun/detail/job.hpp>
 #include <pararun/json_writer.hpp>
 
 namespace pararun::job {
@@ -18,11 +19,26 @@ struct Failure {
   const char* kind = "exception";
   std::string type;
   std::string message;
-  std::string details;  ///< JSON; empty: none
+  std::string details{};                     ///< JSON; empty: none
+  std::optional<int> signal{}, exit_code{};  ///< of a process that died
+  bool out_of_memory = false;                ///< it was killed for want of memory
 };
 
 /// The exception in flight, to be called in a `catch`.
 Failure current_failure();
+
+/// Runs `action`, which is a part of `call`, and says what it has thrown, if anything.
+template <class Action>
+std::optional<Failure> failure_in(const detail::Call& call, Action&& action) {
+  try {
+    action();
+    return std::nullopt;
+  } catch (...) {
+    Failure failure = current_failure();
+    if (call.returned) failure.kind = "bad_result";
+    return failure;
+  }
+}
 
 /// Writes lines. Thread-safe: it only holds what never changes.
 class LineFormat {

@@ -29,8 +29,8 @@ std::string seconds(std::chrono::nanoseconds time) {
 
 }  // namespace
 
-Runner::Runner(detail::Work& work, Shared& shared)
-    : work_(work), shared_(shared), format_(shared.settings.options.key_field) {}
+Runner::Runner(detail::Work& work, Caller& caller, Shared& shared)
+    : work_(work), caller_(caller), shared_(shared), format_(shared.settings.options.key_field) {}
 
 void Runner::run(Token& token) noexcept {
   token.end = token.piece.begin;
@@ -54,6 +54,7 @@ void Runner::run(Token& token) noexcept {
     shared_.fail(std::current_exception());
     abandon(token);
   }
+  caller_.finish(token);
   if (token.piece.attempts == 0) {
     shared_.batch.measured(token.end - token.piece.begin, clock.ask() - started + token.pulled_in);
   }
@@ -93,43 +94,25 @@ Runner::Verdict Runner::attempt(Token& token, ItemClock& clock) {
     json::append_lossy_string(readable, facts.id->text);
     facts.id.reset();
     facts.attempts = 0;
-    return fail_item(token,
-                     {.kind = "bad_item",
-                      .type = "pararun::BadItem",
-                      .message = "the id is not valid UTF-8: " + readable,
-                      .details = {}},
-                     facts);
+    return fail_item(
+        token, {.kind = "bad_item", .type = "pararun::BadItem", .message = "the id is not valid UTF-8: " + readable},
+        facts);
   }
 
   detail::Call call{.result = token.result, .stop = {}, .last_attempt = attempts > options.retries};
   const Clock::time_point began = clock.now();
-  std::optional<RegisteredCall> registered;
-  if (shared_.settings.traits.takes_stop_token) {
-    const Clock::time_point deadline =
-        options.timeout.count() > 0 ? after(began, options.timeout) : Clock::time_point::max();
-    registered.emplace(shared_.calls, deadline);
-    call.stop = registered->token();
-    // A forced stop that came before the call was registered has not reached it.
-    if (shared_.stopping.forced()) return Verdict::unfinished;
-    if (options.timeout.count() > 0) shared_.expect(deadline);
+  Outcome outcome = caller_.call(token, slot, call, began);
+  if (outcome.unfinished) return Verdict::unfinished;
+  std::optional<Failure>& failure = outcome.failure;
+  if (!failure) {
+    failure = failure_in(call, [&] { format_.end_result(token.scratch, body, token.result, call.returned); });
   }
-  std::optional<Failure> failure;
-  try {
-    work_.call(block, slot, call);
-    format_.end_result(token.scratch, body, token.result, call.returned);
-  } catch (...) {
-    failure = current_failure();
-    if (call.returned) failure->kind = "bad_result";
-  }
-  facts.took = (failure ? clock.ask() : clock.glance()) - began;
-
-  // What a function returns, or throws, once it was told to give up says nothing about its item.
-  if (registered && shared_.stopping.forced() && call.stop.stop_requested()) return Verdict::unfinished;
+  const Clock::time_point ended = failure ? clock.ask() : clock.glance();
+  facts.took = outcome.took.value_or(ended - began);
   if (options.timeout.count() > 0 && facts.took > options.timeout) {
     failure = {.kind = "timeout",
                .type = "pararun::TimeoutError",
-               .message = "took " + seconds(facts.took) + ", longer than the timeout of " + seconds(options.timeout),
-               .details = {}};
+               .message = "took " + seconds(facts.took) + ", longer than the timeout of " + seconds(options.timeout)};
   }
   if (!failure) return Verdict::succeeded;
   const std::string_view kind = failure->kind;
@@ -176,9 +159,9 @@ bool Runner::conclude(Token& token, Verdict verdict, Clock::time_point now) {
       retry.end = here + 1;
     }
     if (verdict == Verdict::retry || heavy) {
-      rest.begin = token.next;
+      rest.begin = token.next < token.end ? caller_.withdraw(token, token.next) : token.end;
       rest.end = token.end;
-      token.end = verdict == Verdict::retry ? here : token.next;
+      token.end = verdict == Verdict::retry ? here : rest.begin;
     }
     more = token.next < token.end;
     token.next_started = now;
@@ -224,8 +207,8 @@ Runner::Freed Runner::free_stuck(Token& token, Clock::time_point now) {
       freed.settled = std::exchange(token.settled, {});
     }
     if (!shared_.batch.fixed() && token.next + 1 < token.end) {
-      rest = {.block = token.piece.block, .begin = token.next + 1, .end = token.end};
-      token.end = token.next + 1;
+      rest = {.block = token.piece.block, .begin = caller_.withdraw(token, token.next + 1), .end = token.end};
+      token.end = rest.begin;
     }
   }
   if (rest.size() > 0) shared_.flow.give_back(rest);

@@ -5,6 +5,7 @@
 
 #include <pararun/detail/job.hpp>
 
+#include "job/caller.hpp"
 #include "job/item_clock.hpp"
 #include "job/lines.hpp"
 #include "job/shared.hpp"
@@ -14,7 +15,7 @@ namespace pararun::job {
 
 class Runner {
  public:
-  Runner(detail::Work& work, Shared& shared);
+  Runner(detail::Work& work, Caller& caller, Shared& shared);
 
   /// Runs the token's piece. Afterwards `token.end` says how far it came; what lies behind has been given back.
   /// Any thread, each its own token.
@@ -36,6 +37,7 @@ class Runner {
   void abandon(Token& token) noexcept;
 
   detail::Work& work_;
+  Caller& caller_;
   Shared& shared_;
   LineFormat format_;
 };

@@ -6,9 +6,9 @@
 
 #include <pararun/error.hpp>
 
-#include "job/type_name.hpp"
 #include "json/text.hpp"
 #include "posix/cpus.hpp"
+#include "type_name.hpp"
 
 namespace pararun::job {
 namespace {
@@ -48,16 +48,21 @@ void check_values(const Options& options) {
 
 Settings check(const Options& options, detail::Traits traits) {
   check_values(options);
-  if (options.backend == Backend::process) {
-    throw OptionsError("backend", "worker processes are not part of this version; use Backend::thread");
+  const bool in_processes = options.backend == Backend::process;
+  if (in_processes && !traits.crosses) {
+    throw OptionsError("backend", "items of type " + detail::readable_type(traits.item_type.c_str()) +
+                                      " cannot be sent to a worker process: declare the struct with PARARUN_WIRE or "
+                                      "specialise pararun::Wire for it; pointers and views never can be");
   }
   if (!options.cache_path.empty() && !traits.has_key) {
-    throw OptionsError("cache_path", "items of type " + readable_type(traits.item_type.c_str()) +
+    throw OptionsError("cache_path", "items of type " + detail::readable_type(traits.item_type.c_str()) +
                                          " have no id: give them a member `id` or a function pararun_key(item), or "
                                          "pass `items | pr::keyed(projection)` or `items | pr::numbered()`");
   }
-  if (options.retries > 0 && traits.consumes) {
-    throw OptionsError("retries", "the function takes items of type " + readable_type(traits.item_type.c_str()) +
+  // A worker process gets a copy of the item each time.
+  if (options.retries > 0 && traits.consumes && !in_processes) {
+    throw OptionsError("retries", "the function takes items of type " +
+                                      detail::readable_type(traits.item_type.c_str()) +
                                       " by value, which cannot be copied for another attempt; let it take a const "
                                       "reference");
   }

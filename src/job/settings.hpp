@@ -23,6 +23,7 @@ struct Settings {
   std::size_t batch;  ///< items a token carries; 0: measured
 
   bool stores() const noexcept { return !options.cache_path.empty(); }
+  bool in_processes() const noexcept { return options.backend == Backend::process; }
 
   /// Whether ids are looked up outside of the input filter, so that one worker can while another pulls. Single items
   /// that are skipped would cost more than that saves.

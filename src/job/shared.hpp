@@ -25,7 +25,7 @@ struct Shared {
           bell.ring();
         }),
         flow(settings, stopping),
-        batch(settings.batch) {}
+        batch(settings.batch, settings.in_processes() ? BatchSize::kWorthwhileForProcess : BatchSize::kWorthwhile) {}
 
   /// Ends the intake; the job throws this once it has drained. The first one counts.
   void fail(std::exception_ptr exception) noexcept {

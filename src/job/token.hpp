@@ -28,6 +28,8 @@ struct Piece {
   std::uint32_t size() const noexcept { return end - begin; }
 };
 
+class Errand;  // of a caller's
+
 struct Token {
   Piece piece;
   std::chrono::nanoseconds pulled_in{0};  ///< what it took to pull the piece, and to check its ids
@@ -39,6 +41,7 @@ struct Token {
   std::string scratch;  ///< the line in the making
   JsonWriter result{scratch};
   Clock::time_point started{};
+  Errand* errand = nullptr;  ///< the caller's notes on this token, which it owns
 
   // Shared by the worker and the watch, which frees what is stuck behind a long call.
   SpinLock lock;

@@ -13,9 +13,12 @@
 
 namespace pararun::posix {
 
-Event::Event() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!fd_) throw Error("cannot make an eventfd: " + std::generic_category().message(errno));
-}
+Event::Event()
+    : fd_(OwnFd::from([] {
+        Fd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+        if (!fd) throw Error("cannot make an eventfd: " + std::generic_category().message(errno));
+        return fd;
+      })) {}
 
 void Event::ring() noexcept {
   const int saved = errno;
@@ -25,17 +28,16 @@ void Event::ring() noexcept {
   errno = saved;
 }
 
-void Event::wait(std::chrono::steady_clock::time_point until) noexcept {
+bool Event::wait(std::chrono::steady_clock::time_point until) noexcept {
   using namespace std::chrono;
   const auto now = steady_clock::now();
   const nanoseconds left = std::clamp<nanoseconds>(until <= now ? 0ns : until - now, 0ns, hours(1));
   const ::timespec timeout{.tv_sec = static_cast<::time_t>(left.count() / 1'000'000'000),
                            .tv_nsec = static_cast<long>(left.count() % 1'000'000'000)};
   ::pollfd poll{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-  if (::ppoll(&poll, 1, &timeout, nullptr) > 0) {
-    std::uint64_t rings = 0;
-    [[maybe_unused]] const ::ssize_t read = ::read(fd_.get(), &rings, sizeof rings);
-  }
+  if (::ppoll(&poll, 1, &timeout, nullptr) <= 0) return false;
+  std::uint64_t rings = 0;
+  return ::read(fd_.get(), &rings, sizeof rings) == sizeof rings;
 }
 
 }  // namespace pararun::posix

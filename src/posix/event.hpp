@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "posix/fd.hpp"
+#include "posix/own_fds.hpp"
 
 namespace pararun::posix {
 
@@ -15,13 +15,13 @@ class Event {
   /// Ends the current wait, or the next one. Safe in a signal handler.
   void ring() noexcept;
 
-  /// Waits until the bell is rung or `until` has come.
-  void wait(std::chrono::steady_clock::time_point until) noexcept;
+  /// Waits until the bell is rung, at least once, or `until` has come; or an hour has passed. Returns whether it rang.
+  bool wait(std::chrono::steady_clock::time_point until) noexcept;
 
   int fd() const noexcept { return fd_.get(); }
 
  private:
-  Fd fd_;
+  OwnFd fd_;
 };
 
 }  // namespace pararun::posix

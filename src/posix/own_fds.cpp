@@ -28,6 +28,7 @@ struct OwnFd::Entry {
 
   static std::mutex mutex;  ///< held while forking; guards the list
   static Entry* first;
+  static thread_local Entry* inherited;  ///< by a child of this thread
 
   static void before_fork() { mutex.lock(); }
   static void after_fork() { mutex.unlock(); }
@@ -35,6 +36,7 @@ struct OwnFd::Entry {
   /// Here nothing may be allocated or freed: the memory is a copy of another process's, in which anything may be amiss.
   static void in_child() {
     for (Entry* entry = first; entry != nullptr; entry = entry->next) {
+      if (entry == inherited) continue;
       if (entry->fd >= 0) ::close(entry->fd);
       // The number will soon be another file's: whoever has a copy of this object must not meddle with that.
       entry->fd = -1;
@@ -46,6 +48,7 @@ struct OwnFd::Entry {
 // Without destructors, for there are forks after those of a program's other objects have run.
 constinit std::mutex OwnFd::Entry::mutex;
 constinit OwnFd::Entry* OwnFd::Entry::first = nullptr;
+constinit thread_local OwnFd::Entry* OwnFd::Entry::inherited = nullptr;
 
 OwnFd::OwnFd(Fd fd) : entry_(new Entry{fd.get(), nullptr, Entry::first}) {
   if (Entry::first != nullptr) Entry::first->previous = entry_;
@@ -67,6 +70,10 @@ OwnFd::~OwnFd() {
 }
 
 int OwnFd::get() const noexcept { return entry_ != nullptr ? entry_->fd : -1; }
+
+OwnFd::Inherited::Inherited(const OwnFd& fd) noexcept { Entry::inherited = fd.entry_; }
+
+OwnFd::Inherited::~Inherited() { Entry::inherited = nullptr; }
 
 OwnFd::ForkHeldBack::ForkHeldBack() {
   static const int failed = ::pthread_atfork(Entry::before_fork, Entry::after_fork, Entry::in_child);

@@ -29,6 +29,18 @@ class OwnFd {
     return OwnFd(open());
   }
 
+  /// Likewise, both ends of what is opened as a pair.
+  template <class Open>
+  static std::pair<OwnFd, OwnFd> pair_from(Open open) {
+    const ForkHeldBack held_back;
+    std::pair<Fd, Fd> ends = open();
+    OwnFd first(std::move(ends.first));
+    return {std::move(first), OwnFd(std::move(ends.second))};
+  }
+
+  /// While this lives, a child that this thread forks keeps its copy of one of them.
+  class Inherited;
+
   /// Negative if there is none, and always in a forked child.
   int get() const noexcept;
 
@@ -47,6 +59,14 @@ class OwnFd {
   explicit OwnFd(Fd fd);
 
   Entry* entry_ = nullptr;
+};
+
+class OwnFd::Inherited {
+ public:
+  explicit Inherited(const OwnFd& fd) noexcept;
+  ~Inherited();
+  Inherited(const Inherited&) = delete;
+  Inherited& operator=(const Inherited&) = delete;
 };
 
 }  // namespace pararun::posix

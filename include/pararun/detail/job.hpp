@@ -11,6 +11,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <pararun/detail/id_list.hpp>
@@ -60,6 +61,7 @@ struct Traits {
   std::string item_type;              ///< mangled, for the message where they have none
   bool takes_stop_token = false;      ///< the function can be asked to stop
   bool consumes = false;              ///< the function must own its item, which cannot be copied
+  bool crosses = false;               ///< items can be sent to another process
   bool may_block = false;             ///< the input may wait between two items
   std::optional<std::uint64_t> size;  ///< of the input, where known
 };
@@ -85,6 +87,13 @@ class Work {
   /// Runs the function on one item and writes its result. Throws what they throw. Called by many threads
   /// at once, for different slots.
   virtual void call(Block& block, std::uint32_t slot, Call& call) = 0;
+
+  /// Appends the item in a slot to `bytes`, for another process. Throws what its `Wire` throws. Called by many threads
+  /// at once, for different slots. Only where items can be sent.
+  virtual void encode(Block& block, std::uint32_t slot, std::string& bytes) = 0;
+
+  /// Puts an item that was encoded in another process into slot 0 of `block`.
+  virtual void decode(Block& block, std::string_view bytes) = 0;
 
   /// Destroys the item in a slot. Thread-safe for different slots.
   virtual void drop(Block& block, std::uint32_t slot) noexcept = 0;

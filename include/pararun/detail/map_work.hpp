@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
@@ -20,6 +21,7 @@
 #include <pararun/error.hpp>
 #include <pararun/json_writer.hpp>
 #include <pararun/key.hpp>
+#include <pararun/wire.hpp>
 
 namespace pararun::detail {
 
@@ -58,6 +60,7 @@ class MapWork final : public Work {
 
   struct Slots final : Block {
     std::vector<std::optional<Stored>> items;
+    std::optional<Value> arrived{};  // what slot 0 refers to, if it came from another process
   };
 
   static Slots& slots(Block& block) noexcept { return static_cast<Slots&>(block); }
@@ -73,6 +76,7 @@ class MapWork final : public Work {
             .item_type = typeid(Value).name(),
             .takes_stop_token = Kept::takes_token || Consumed::takes_token,
             .consumes = !Accepts::kept,
+            .crosses = Wireable<Value>,
             .may_block = source_.may_block(),
             .size = source_.size()};
   }
@@ -105,6 +109,30 @@ class MapWork final : public Work {
       if (!Accepts::kept || call.last_attempt) return run(std::move(value(stored)), call);
     }
     if constexpr (Accepts::kept) run(std::as_const(value(stored)), call);
+  }
+
+  void encode(Block& block, std::uint32_t slot, std::string& bytes) override {
+    if constexpr (Wireable<Value>) {
+      WireWriter(bytes).value(std::as_const(value(*slots(block).items[slot])));
+    } else {
+      refuse_wire("its type has no pararun::Wire");
+    }
+  }
+
+  void decode(Block& block, std::string_view bytes) override {
+    if constexpr (Wireable<Value>) {
+      Slots& into = slots(block);
+      into.items.resize(1);
+      WireReader in(bytes);
+      if constexpr (kLends) {
+        into.arrived.emplace(in.value<Value>());
+        into.items[0] = Stored{&*into.arrived};
+      } else {
+        into.items[0].emplace(in.value<Value>());
+      }
+    } else {
+      refuse_wire("its type has no pararun::Wire");
+    }
   }
 
   void drop(Block& block, std::uint32_t slot) noexcept override { slots(block).items[slot].reset(); }

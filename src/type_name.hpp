@@ -3,9 +3,9 @@
 
 #include <string>
 
-namespace pararun::job {
+namespace pararun::detail {
 
 /// The name behind what `std::type_info::name` gives.
 std::string readable_type(const char* mangled);
 
-}  // namespace pararun::job
+}  // namespace pararun::detail

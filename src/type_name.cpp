@@ -1,11 +1,11 @@
-#include "job/type_name.hpp"
+#include "type_name.hpp"
 
 #include <cxxabi.h>
 
 #include <cstdlib>
 #include <memory>
 
-namespace pararun::job {
+namespace pararun::detail {
 namespace {
 
 void replace_all(std::string& text, const std::string& from, const std::string& to) {
@@ -26,4 +26,4 @@ std::string readable_type(const char* mangled) {
   return readable;
 }
 
-}  // namespace pararun::job
+}  // namespace pararun::detail

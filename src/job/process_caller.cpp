@@ -1,0 +1,254 @@
+#include "job/process_caller.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <thread>
+
+#include <pararun/error.hpp>
+#include <pararun/wire.hpp>
+
+#include "json/text.hpp"
+
+namespace pararun::job {
+namespace {
+
+using namespace std::chrono_literals;
+using process::Death;
+using Event = process::Worker::Event;
+
+// Who waits for a worker looks up this often, for what nobody wakes it for: a forced stop, the template's death.
+constexpr auto kTick = 50ms;
+
+// Between the request to end and the end, for functions that have something to put in order.
+constexpr auto kGrace = 1s;
+
+// A worker that has not begun with anything after this long never will: somebody has stopped it.
+constexpr auto kAwakening = 10s;
+
+// So many workers in a row may die, or not even come to life, before any of them has begun with the item.
+constexpr unsigned kMostBarren = 10;
+
+// Items are sent together up to this much.
+constexpr std::size_t kMostBytes = 1 << 20;
+
+/// One for each token that runs, and some more should the kernel not let one die.
+std::size_t places(const Settings& settings) { return settings.n_workers + settings.n_workers / 2 + 2; }
+
+Failure crash(std::string message) {
+  return {.kind = "crash", .type = "pararun::BrokenWorkerError", .message = std::move(message)};
+}
+
+Failure crash(const Death& death) {
+  Failure failure = crash(describe(death));
+  if (death.how == Death::How::exited) {
+    failure.exit_code = death.value;
+  } else {
+    failure.signal = death.value;
+  }
+  failure.out_of_memory = death.how == Death::How::no_memory;
+  return failure;
+}
+
+}  // namespace
+
+ProcessCaller::ProcessCaller(detail::Work& work, Shared& shared)
+    : work_(work), shared_(shared), service_(work, shared.settings), crew_(places(shared.settings), service_) {}
+
+Outcome ProcessCaller::call(Token& token, std::uint32_t, detail::Call& call, Clock::time_point) {
+  Errand& errand = errand_of(token);
+  for (unsigned barren = 0;; ++barren) {
+    if (token.next >= errand.end || !errand.open) {
+      close(token, errand);
+      if (auto failure = encode(token, errand, call)) return {.failure = std::move(failure)};
+      open(token, errand);
+    }
+    Death death;
+    switch (receive(errand)) {
+      case Wait::over:
+        if (auto outcome = deliver(token, errand, call)) return *std::move(outcome);
+        [[fallthrough]];
+      case Wait::garbled:
+        bury(token, errand, crew_.end(*errand.worker, 0s));
+        return {.failure = crash("the worker process sent what cannot be read")};
+      case Wait::forced:
+        return {.unfinished = true};
+      case Wait::overdue:
+        return end_overdue(token, errand, call);
+      case Wait::asleep:
+        bury(token, errand, crew_.end(*errand.worker, 0s));
+        break;
+      case Wait::dead:
+        death = errand.worker->death();
+        const bool culprit = errand.begun();
+        bury(token, errand, true);
+        if (culprit) return {.failure = crash(death)};
+        break;
+    }
+    if (barren == kMostBarren) throw Error("worker processes end before they begin: " + describe(death));
+    // Where there are too many processes at the moment there may be fewer in a moment.
+    if (death.how == Death::How::not_born) std::this_thread::sleep_for(2ms * (1U << barren));
+  }
+}
+
+std::uint32_t ProcessCaller::withdraw(Token& token, std::uint32_t from) noexcept {
+  const Errand* errand = token.errand;
+  if (errand == nullptr || !errand->open) return from;
+  const std::uint32_t part = std::min(std::max(from, errand->begin) - errand->begin, std::uint32_t{UINT16_MAX});
+  return std::max(from, errand->begin + errand->worker->claims().withdraw(static_cast<std::uint16_t>(part)));
+}
+
+void ProcessCaller::finish(Token& token) noexcept {
+  if (token.errand == nullptr || token.errand->worker == nullptr) return;
+  Errand& errand = *token.errand;
+  errand.worker->claims().withdraw(0);
+  const bool idle = errand.worker->sent() && !errand.begun();
+  if (!idle) {
+    bury(token, errand, crew_.end(*errand.worker, shared_.stopping.forced() ? kGrace : 0s));
+  } else {
+    bury(token, errand, true);
+  }
+}
+
+Errand& ProcessCaller::errand_of(Token& token) {
+  if (token.errand == nullptr) {
+    const std::lock_guard lock(mutex_);
+    Errand& errand = errands_.emplace_back();
+    const std::lock_guard token_lock(token.lock);
+    token.errand = &errand;
+  }
+  return *token.errand;
+}
+
+/// Makes a message of the token's next item and those after it. Returns what is wrong with the first one, if anything
+/// is; the others have their turn.
+std::optional<Failure> ProcessCaller::encode(Token& token, Errand& errand, const detail::Call& call) {
+  detail::Block& block = *token.piece.block;
+  std::uint32_t end = 0;
+  {
+    const std::lock_guard lock(token.lock);
+    end = token.end;
+  }
+  BatchMessage::begin(errand.message, !call.last_attempt);
+  errand.begin = errand.end = token.next;
+  while (errand.end < end && errand.message.size() < kMostBytes) {
+    const std::uint32_t slot = block.runnable[errand.end];
+    if (errand.end > token.next && !sendable(block, slot)) break;
+    auto failure = failure_in(
+        call, [&] { BatchMessage::add(errand.message, [&](std::string& to) { work_.encode(block, slot, to); }); });
+    if (failure && errand.end == token.next) return failure;
+    if (failure) break;
+    ++errand.end;
+  }
+  return std::nullopt;
+}
+
+/// Whether the item will be called at all.
+bool ProcessCaller::sendable(const detail::Block& block, std::uint32_t slot) const {
+  for (const detail::Block::Broken& broken : block.broken) {
+    if (broken.slot == slot) return false;
+  }
+  const std::uint32_t id = block.id_of[slot];
+  if (id == detail::Block::kNoId) return true;
+  const std::string_view text = block.ids[id].text;
+  return json::valid_utf8_prefix(text) == text.size();
+}
+
+void ProcessCaller::open(Token& token, Errand& errand) {
+  if (errand.worker == nullptr) errand.worker = crew_.hire();
+  if (errand.worker == nullptr) throw Error("too many worker processes cannot be ended");
+  errand.taken = 0;
+  const std::lock_guard lock(token.lock);
+  errand.end = std::min(errand.end, token.end);  // the watch may have found a part of it stuck
+  errand.worker->open(errand.message, static_cast<std::uint16_t>(errand.end - errand.begin));
+  errand.open = true;
+}
+
+void ProcessCaller::close(Token& token, Errand& errand) noexcept {
+  const std::lock_guard lock(token.lock);
+  errand.open = false;
+}
+
+/// Parts with the worker: it has nothing to do any more, or is dead. If it is neither, it is left to itself.
+void ProcessCaller::bury(Token& token, Errand& errand, bool dead) noexcept {
+  close(token, errand);
+  if (dead) crew_.dismiss(*errand.worker);
+  errand.worker = nullptr;
+}
+
+/// Waits for the next reply, once everything is sent. Can be called again where that did not come.
+ProcessCaller::Wait ProcessCaller::receive(const Errand& errand) {
+  process::Worker& worker = *errand.worker;
+  const auto attempt = [&](Clock::time_point until) {
+    const Event event = worker.sent() ? Event::ready : worker.send(until);
+    return event == Event::ready ? worker.receive(until) : event;
+  };
+  const auto timeout = shared_.settings.options.timeout;
+  // Most replies are there already, and cost no look at the clock.
+  Event event = attempt(Clock::time_point::min());
+  const Clock::time_point since = event == Event::time ? Clock::now() : Clock::time_point();
+  for (Clock::time_point now = since; event == Event::time; now = Clock::now()) {
+    const bool begun = errand.begun();
+    Clock::time_point deadline = since + kAwakening;
+    if (begun) deadline = timeout.count() > 0 ? after(worker.began(), timeout) : Clock::time_point::max();
+    event = attempt(std::min(deadline, now + kTick));
+    if (event != Event::time) break;
+    if (shared_.stopping.forced()) return Wait::forced;
+    if (crew_.lost()) throw Error("the process from which the workers are forked has died");
+    if (Clock::now() < deadline) continue;
+    if (begun) return Wait::overdue;
+    if (!errand.begun()) return Wait::asleep;
+  }
+  return event == Event::ready ? Wait::over : event == Event::ended ? Wait::dead : Wait::garbled;
+}
+
+/// Nothing if the reply makes no sense.
+std::optional<Outcome> ProcessCaller::deliver(Token& token, Errand& errand, detail::Call& call) {
+  ReplyHead head;
+  const std::string_view reply = errand.worker->reply();
+  if (reply.size() < sizeof head) return std::nullopt;
+  std::memcpy(&head, reply.data(), sizeof head);
+  const std::string_view text = reply.substr(sizeof head);
+  if (head.key_begin > text.size() || head.key_size > text.size() - head.key_begin) return std::nullopt;
+  Outcome outcome{.took = std::chrono::nanoseconds(head.took)};
+  if (head.kind == ReplyHead::Kind::result) {
+    call.returned = head.returned;
+    if (head.complete) call.result.value_text(text, {head.key_begin, head.key_size});
+  } else {
+    try {
+      WireReader in(text);
+      Failure& failure = outcome.failure.emplace();
+      failure.kind = name(head.kind);
+      failure.type = in.value<std::string>();
+      failure.message = in.value<std::string>();
+      failure.details = in.value<std::string>();
+    } catch (const Error&) {
+      return std::nullopt;
+    }
+  }
+  ++errand.taken;
+  if (head.stopped) errand.end = token.next + 1;
+  return outcome;
+}
+
+/// Asks the function to end, then ends the worker. What comes of the item meanwhile counts, if it was not too late.
+Outcome ProcessCaller::end_overdue(Token& token, Errand& errand, detail::Call& call) {
+  process::Worker& worker = *errand.worker;
+  const Clock::time_point began = worker.began();
+  worker.claims().withdraw(0);
+  crew_.signal(worker, SIGTERM);
+  Event event = Event::time;
+  for (const auto end = Clock::now() + kGrace; event == Event::time && Clock::now() < end && !crew_.lost();) {
+    event = worker.receive(std::min(end, Clock::now() + kTick));
+  }
+  const bool dead = crew_.end(worker, 0s);
+  if (event == Event::time) event = worker.receive(Clock::time_point::min());
+  std::optional<Outcome> outcome;
+  if (event == Event::ready) outcome = deliver(token, errand, call);
+  bury(token, errand, dead);
+  if (outcome) return *std::move(outcome);
+  return {.took = Clock::now() - began};
+}
+
+}  // namespace pararun::job

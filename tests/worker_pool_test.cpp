@@ -1,0 +1,467 @@
+#include <pararun/process.hpp>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <ios>
+#include <map>
+#include <memory>
+#include <new>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include <pararun/pararun.hpp>
+
+#include "support/culprits.hpp"
+#include "support/ends.hpp"
+#include "support/job.hpp"
+#include "support/rendezvous.hpp"
+#include "support/shared_counts.hpp"
+#include "support/temp_dir.hpp"
+
+namespace pr = pararun;
+using namespace pararun::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+double half(double x) { return x / 2; }
+int pid() { return ::getpid(); }
+void nothing() {}
+
+struct Point {
+  int x = 0, y = 0;
+  int sum() const { return x + y; }
+};
+PARARUN_WIRE(Point, x, y)
+
+struct Strange : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+int parent_of(int child) {
+  std::ifstream stat("/proc/" + std::to_string(child) + "/stat");
+  std::string number, name, state;
+  int parent = 0;
+  stat >> number >> name >> state >> parent;
+  return parent;
+}
+
+bool runs(int process) { return ::kill(process, 0) == 0; }
+
+/// Numbers that calls can reach without being given them, in the workers of pools that are made once this has been
+/// called.
+SharedCounts& board() {
+  static SharedCounts counts(8);
+  return counts;
+}
+
+/// Says in `board()[0]` that it has begun.
+[[noreturn]] void loop_noticeably() {
+  ++board()[0];
+  loop_for_ever();
+}
+
+/// The signal of the `BrokenWorkerError` that `action` throws.
+template <class Action>
+std::optional<int> signal_of(Action action) {
+  const auto error = thrown<pr::BrokenWorkerError>(action);
+  REQUIRE(error);
+  return error->signal();
+}
+
+}  // namespace
+
+TEST_CASE("a call is made in another process, with its arguments and its result as values") {
+  CHECK(pr::isolate(half, 3.0) == 1.5);
+  CHECK(pr::isolate(half, 3) == 1.5);
+  CHECK(pr::isolate(pid) != ::getpid());
+  CHECK(pr::isolate([](const std::string& a, std::vector<int> b) { return a + std::to_string(b.at(1)); },
+                    std::string("x"), std::vector<int>{1, 2}) == "x2");
+  CHECK(pr::isolate(&Point::sum, Point{3, 4}) == 7);
+  pr::isolate(nothing);
+  const auto swap = [](std::pair<std::string, std::map<int, Point>> pair) {
+    return std::tuple(pair.second.at(1).y, pair.first);
+  };
+  CHECK(pr::isolate(swap, std::pair(std::string("a"), std::map<int, Point>{{1, {2, 3}}})) ==
+        std::tuple(3, std::string("a")));
+}
+
+TEST_CASE("large arguments and results cross, in both directions at once") {
+  const std::size_t size = GENERATE(0, 1, 100'000, 131'072, 1 << 20, 5'000'001);
+  const std::string text(size, 'x');
+  CHECK(pr::isolate([](std::string argument) { return argument + "!"; }, text) == text + "!");
+}
+
+TEST_CASE("workers are used again, the last one first") {
+  pr::WorkerPool pool({.max_workers = 3});
+  const int first = pool.run(pid);
+  CHECK(pool.run(pid) == first);
+  // Three at once need three workers.
+  board()[0] = 0;
+  pr::WorkerPool wide({.max_workers = 3});
+  const auto meet = [] {
+    ++board()[0];
+    while (board()[0] < 3) ::usleep(100);
+    return pid();
+  };
+  std::vector<std::future<int>> calls;
+  for (int i = 0; i < 3; ++i) calls.push_back(std::async(std::launch::async, [&] { return wide.run(meet); }));
+  std::set<int> pids;
+  for (auto& call : calls) pids.insert(call.get());
+  CHECK(pids.size() == 3);
+  CHECK(wide.statistics().idle_workers == 3);
+  CHECK(wide.statistics().running_workers == 0);
+  const int last = wide.run(pid);
+  for (int i = 0; i < 10; ++i) CHECK(wide.run(pid) == last);
+}
+
+TEST_CASE("many threads may call at once; no more workers run than there may be") {
+  pr::WorkerPool pool({.max_workers = 2});
+  std::vector<std::jthread> threads;
+  std::atomic<int> right = 0;
+  std::atomic<std::size_t> most = 0;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 50; ++i) {
+        right += pool.run([](int a, int b) { return a * 1000 + b; }, t, i) == t * 1000 + i;
+        const pr::PoolStatistics now = pool.statistics();
+        std::size_t before = most;
+        while (before < now.running_workers && !most.compare_exchange_weak(before, now.running_workers)) {
+        }
+      }
+    });
+  }
+  threads.clear();
+  CHECK(right == 400);
+  CHECK(most <= 2);
+  CHECK(pool.statistics().idle_workers <= 2);
+  CHECK(pool.statistics().idle_workers >= 1);
+}
+
+TEST_CASE("a worker that has been idle for too long ends by itself, and nobody notices") {
+  pr::WorkerPool pool({.max_workers = 1, .idle_timeout = 20ms});
+  const int first = pool.run(pid);
+  CHECK(eventually([&] { return pool.statistics().idle_workers == 0; }));
+  CHECK_FALSE(runs(first));
+  CHECK(pool.run(pid) != first);
+  // Also where it leaves at the very moment at which it is called.
+  for (unsigned i = 0; i < 20; ++i) {
+    ::usleep(19'900 + i * 10);
+    CHECK(pool.run(half, 1.0) == 0.5);
+  }
+}
+
+TEST_CASE("idle workers end cleanly when their pool is closed") {
+  int worker = 0, keeper = 0;
+  {
+    pr::WorkerPool pool({.max_workers = 1});
+    worker = pool.run(pid);
+    keeper = parent_of(worker);
+    CHECK(runs(keeper));
+  }
+  CHECK_FALSE(runs(worker));
+  CHECK_FALSE(runs(keeper));
+}
+
+TEST_CASE("each worker is prepared once, before its first call") {
+  const SharedCounts prepared(1);
+  pr::WorkerPool pool({.max_workers = 1, .init = [&] { ++prepared[0]; }});
+  CHECK(prepared[0] == 0);
+  for (int i = 0; i < 3; ++i) pool.run(nothing);
+  CHECK(prepared[0] == 1);
+}
+
+TEST_CASE("where a worker cannot be prepared its call says why, and the next call tries again") {
+  const SharedCounts tries(1);
+  pr::WorkerPool pool({.max_workers = 1, .init = [&] {
+                         if (++tries[0] < 3) throw Strange("no model");
+                       }});
+  for (int i = 0; i < 2; ++i) {
+    const auto error = thrown<pr::BrokenWorkerError>([&] { pool.run(nothing); });
+    REQUIRE(error);
+    CHECK(std::string(error->what()).find("Strange: no model") != std::string::npos);
+  }
+  CHECK(pool.run(half, 1.0) == 0.5);
+}
+
+TEST_CASE("where preparing kills every worker the call ends with what killed them") {
+  pr::WorkerPool pool({.max_workers = 1, .init = [] { die_of(SIGSEGV); }});
+  CHECK(signal_of([&] { pool.run(nothing); }) == SIGSEGV);
+}
+
+TEST_CASE("workers retire when they say so, when they have made their calls, or when they hold too much memory") {
+  pr::PoolOptions options{.max_workers = 1};
+  std::size_t expected = 0;
+  SECTION("retire") {
+    options.retire = [] {
+      static int asked = 0;
+      return ++asked == 2;
+    };
+    expected = 5;
+  }
+  SECTION("an exception of retire") {
+    options.retire = []() -> bool { throw std::runtime_error("tired"); };
+    expected = 10;
+  }
+  SECTION("max_calls") {
+    options.max_calls = 2;
+    expected = 5;
+  }
+  SECTION("max_rss") {
+    options.max_rss = 1;
+    expected = 10;
+  }
+  SECTION("not with plenty of memory") {
+    options.max_rss = std::uint64_t{1} << 40;
+    expected = 1;
+  }
+  pr::WorkerPool pool(options);
+  std::set<int> pids;
+  for (int i = 0; i < 10; ++i) pids.insert(pool.run(pid));
+  CHECK(pids.size() == expected);
+}
+
+TEST_CASE("a worker that never comes to retire does not keep its pool from being closed") {
+  const auto before = std::chrono::steady_clock::now();
+  int worker = 0;
+  {
+    pr::WorkerPool pool({.max_workers = 1, .retire = [] {
+                           loop_for_ever();
+                           return true;
+                         }});
+    worker = pool.run(pid);
+  }
+  CHECK_FALSE(runs(worker));
+  CHECK(std::chrono::steady_clock::now() - before < 15s);
+}
+
+TEST_CASE("a worker that dies of a call breaks that call, with its cause, and no other") {
+  pr::WorkerPool pool({.max_workers = 1});
+  for (const int signal : {SIGSEGV, SIGABRT, SIGKILL, SIGTERM})
+    CHECK(signal_of([&] { pool.run(die_of, signal); }) == signal);
+  CHECK(signal_of([&] { pool.run([] { return overflow_stack(false); }); }) == SIGSEGV);
+  const auto error = thrown<pr::BrokenWorkerError>([&] { pool.run([](int code) { ::_exit(code); }, 3); });
+  REQUIRE(error);
+  CHECK(error->exit_code() == 3);
+  CHECK_FALSE(error->signal());
+  CHECK(std::string(error->what()) == "the worker process ended itself with exit code 3");
+  CHECK(pool.run(half, 1.0) == 0.5);
+}
+
+TEST_CASE("a worker that is killed from outside breaks the call that it is on; an idle one breaks none") {
+  board()[0] = 0;
+  pr::WorkerPool pool({.max_workers = 1});
+  const int idle = pool.run(pid);
+  REQUIRE(::kill(idle, SIGKILL) == 0);
+  const int next = pool.run(pid);
+  CHECK(next != idle);
+  std::jthread killer([&] {
+    if (eventually([&] { return board()[0] == 1; })) ::kill(next, SIGKILL);
+  });
+  CHECK(signal_of([&] { pool.run(loop_noticeably); }) == SIGKILL);
+  CHECK(pool.run(pid) != next);
+}
+
+TEST_CASE("a stop request kills the worker, whatever it does") {
+  pr::WorkerPool pool({.max_workers = 1});
+  pool.run(nothing);
+  std::stop_source stop;
+  std::jthread stopper([&] {
+    if (eventually([&] { return pool.statistics().running_workers == 1; })) stop.request_stop();
+  });
+  const int way = GENERATE(0, 1, 2);
+  const auto hang = [](int how) {
+    if (how == 0) loop_for_ever();
+    if (how == 1) loop_unmoved_by(SIGTERM);
+    ::kill(::getpid(), SIGSTOP);
+  };
+  CHECK(signal_of([&] { pool.run(stop.get_token(), hang, way); }) == SIGKILL);
+  CHECK(pool.run(half, 1.0) == 0.5);
+  CHECK(pool.statistics().running_workers == 0);
+}
+
+TEST_CASE("a call is not even begun once a stop was requested, nor while it waits for its turn") {
+  pr::WorkerPool pool({.max_workers = 1});
+  std::stop_source stop;
+  std::stop_source long_call;
+  auto call = std::async(std::launch::async, [&] { pool.run(long_call.get_token(), [] { loop_for_ever(); }); });
+  REQUIRE(eventually([&] { return pool.statistics().running_workers == 1; }));
+  std::jthread stopper([&] { stop.request_stop(); });
+  CHECK_THROWS_AS(pool.run(stop.get_token(), nothing), pr::BrokenWorkerError);
+  CHECK_THROWS_AS(pool.run(stop.get_token(), nothing), pr::BrokenWorkerError);
+  long_call.request_stop();
+  CHECK_THROWS_AS(call.get(), pr::BrokenWorkerError);
+}
+
+namespace {
+
+template <class E>
+E crossed(void (*thrower)()) {
+  try {
+    pr::isolate(thrower);
+  } catch (const std::exception& error) {
+    INFO(error.what());
+    REQUIRE(typeid(error) == typeid(E));
+    return dynamic_cast<const E&>(error);
+  }
+  FAIL("nothing was thrown");
+  throw 0;
+}
+
+}  // namespace
+
+TEST_CASE("standard exceptions arrive as what they are") {
+  CHECK(std::string(crossed<std::runtime_error>([] { throw std::runtime_error("bad"); }).what()) == "bad");
+  CHECK(std::string(crossed<std::invalid_argument>([] { throw std::invalid_argument("arg"); }).what()) == "arg");
+  CHECK(std::string(crossed<std::out_of_range>([] { throw std::out_of_range(""); }).what()).empty());
+  crossed<std::bad_alloc>([] { throw std::bad_alloc(); });
+  crossed<std::bad_optional_access>([] { std::ignore = std::optional<int>().value(); });
+  crossed<std::exception>([] { throw std::exception(); });
+  const auto system =
+      crossed<std::system_error>([] { throw std::system_error(ENOENT, std::generic_category(), "cannot find it"); });
+  CHECK(system.code() == std::errc::no_such_file_or_directory);
+  CHECK(std::string(system.what()) == std::system_error(ENOENT, std::generic_category(), "cannot find it").what());
+  CHECK(std::string(crossed<std::system_error>([] {
+                      throw std::system_error(EPERM, std::system_category());
+                    }).what()) == std::system_error(EPERM, std::system_category()).what());
+  const auto file = crossed<std::filesystem::filesystem_error>([] {
+    throw std::filesystem::filesystem_error("cannot copy", "/a", "/b", std::make_error_code(std::errc::io_error));
+  });
+  CHECK(file.path2() == "/b");
+  CHECK(std::string(file.what()) ==
+        std::filesystem::filesystem_error("cannot copy", "/a", "/b", std::make_error_code(std::errc::io_error)).what());
+  const std::ios_base::failure stream("cannot read");
+  CHECK(std::string(crossed<std::ios_base::failure>([] { throw std::ios_base::failure("cannot read"); }).what()) ==
+        stream.what());
+}
+
+TEST_CASE("so do those of this library") {
+  CHECK(std::string(crossed<pr::JsonError>([] { throw pr::JsonError("no field"); }).what()) == "no field");
+  const auto failure = crossed<pr::ItemFailure>([] { throw pr::ItemFailure("bad line", pr::object("line", 17)); });
+  CHECK(failure.details() == R"({"line":17})");
+}
+
+TEST_CASE("others arrive as RemoteError, with the name of their type") {
+  const auto strange = crossed<pr::RemoteError>([] { throw Strange("odd"); });
+  CHECK(strange.type().find("Strange") != std::string::npos);
+  CHECK(strange.message() == "odd");
+  CHECK(crossed<pr::RemoteError>([] { throw 3; }).type() == "int");
+}
+
+TEST_CASE("what cannot be sent back is an exception, and the worker lives on") {
+  pr::WorkerPool pool({.max_workers = 1});
+  const int worker = pool.run(pid);
+  CHECK_THROWS_AS(pool.run([] { return pr::Json("\xff"); }), pr::BadResult);
+  CHECK_THROWS_AS(pool.run([](const pr::Json&) {}, pr::Json("\xff")), pr::BadResult);
+  CHECK_THROWS_AS(pool.run([] { throw Strange("odd"); }), pr::RemoteError);
+  CHECK(pool.run(pid) == worker);
+}
+
+TEST_CASE("a pool can be closed while it is used: calls get their time, and no more") {
+  pr::WorkerPool pool({.max_workers = 2, .grace_period = 300ms});
+  auto quick = std::async(std::launch::async, [&] {
+    return pool.run([] {
+      ::usleep(50'000);
+      return 1;
+    });
+  });
+  auto endless = std::async(std::launch::async, [&] { return pool.run([]() -> int { loop_unmoved_by(SIGTERM); }); });
+  REQUIRE(eventually([&] { return pool.statistics().running_workers == 2; }));
+  auto waiting = std::async(std::launch::async, [&] { return pool.run([] { return 2; }); });
+  pool.close();
+  CHECK(quick.get() == 1);
+  CHECK_THROWS_AS(endless.get(), pr::BrokenWorkerError);
+  // It may have had its turn when the quick one was over, or not.
+  try {
+    const int result = waiting.get();
+    CHECK(result == 2);
+  } catch (const pr::Error& error) {
+    CHECK(std::string(error.what()) == "the pool of workers is closed");
+  }
+  CHECK_THROWS_AS(pool.run(nothing), pr::Error);
+  CHECK(pool.statistics().idle_workers == 0);
+}
+
+TEST_CASE("the death of the template breaks the calls in progress, and no later ones") {
+  board()[0] = 0;
+  pr::WorkerPool pool({.max_workers = 2});
+  const int keeper = parent_of(pool.run(pid));
+  auto call = std::async(std::launch::async, [&] { pool.run(loop_noticeably); });
+  REQUIRE(eventually([&] { return board()[0] == 1; }));
+  REQUIRE(::kill(keeper, SIGKILL) == 0);
+  const bool at_once = GENERATE(true, false);
+  if (at_once) CHECK(pool.run(half, 1.0) == 0.5);
+  CHECK_THROWS_AS(call.get(), pr::BrokenWorkerError);
+  for (int i = 0; i < 3; ++i) CHECK(pool.run(half, 1.0) == 0.5);
+  CHECK(parent_of(pool.run(pid)) != keeper);
+}
+
+TEST_CASE("a pool outlives the thread that made it") {
+  std::unique_ptr<pr::WorkerPool> pool;
+  std::thread([&] {
+    pool = std::make_unique<pr::WorkerPool>(pr::PoolOptions{.max_workers = 1});
+    pool->run(nothing);
+  }).join();
+  const int worker = pool->run(pid);
+  CHECK(pool->run(pid) == worker);
+}
+
+TEST_CASE("calls can be made from items, and inside of calls") {
+  const pr::Report report = pr::map([](int item) { return pr::isolate(half, item); }, std::vector<int>{1, 2, 3},
+                                    {.n_workers = 2, .progress = pr::Progress::none});
+  CHECK(report.succeeded == 3);
+  CHECK(pr::isolate([](double x) { return pr::isolate(half, x) + 1; }, 4.0) == 3.0);
+}
+
+TEST_CASE("a process that was forked is told that the pool is not its own") {
+  pr::WorkerPool pool({.max_workers = 1});
+  pool.run(nothing);
+  const auto child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    int code = 1;
+    try {
+      pool.run(nothing);
+    } catch (const pr::Error&) {
+      code = pr::isolate(half, 2.0) == 1.0 ? 0 : 2;
+    }
+    pool.close();
+    ::_exit(code);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(pool.run(half, 1.0) == 0.5);
+}
+
+TEST_CASE("bad options are refused by name") {
+  const auto field = [](pr::PoolOptions options) {
+    const auto error = thrown<pr::OptionsError>([&] { const pr::WorkerPool pool(options); });
+    REQUIRE(error);
+    return error->field();
+  };
+  CHECK(field({.max_workers = 100'000}) == "max_workers");
+  CHECK(field({.idle_timeout = -1s}) == "idle_timeout");
+  CHECK(field({.grace_period = -1s}) == "grace_period");
+}
