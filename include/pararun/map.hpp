@@ -32,25 +32,27 @@ namespace pararun {
 /// With a `cache_path`: an item is run at least once, its success is recorded once. A result is counted only
 /// when it is as safe as `Options::durability` asks. One job at a time can have the file.
 ///
-/// With `Backend::process` the function runs in `n_workers` worker processes, and whatever becomes of one of them is the
-/// failure of the item that it was on, and of no other: a crash, an exit, a stack that overflows, memory that runs out
-/// (kind `crash`), a loop without end (kind `timeout`). The workers are forked from a template, which is itself forked
-/// when the job begins, before it has threads. So any function will do, with all that it has captured, as it was at that
-/// moment; what it changes stays in its worker. Cheap items are sent many at a time.
+/// With `Backend::process` the function runs in `n_workers` worker processes, and whatever becomes of one of them is
+/// the failure of the item that it was on, and of no other: a crash, an exit, a stack that overflows, memory that runs
+/// out (kind `crash`), a loop without end (kind `timeout`). The workers are forked from a template, which is itself
+/// forked when the job begins, before it has threads. So any function will do, with all that it has captured, as it was
+/// at that moment; what it changes stays in its worker. Cheap items are sent many at a time.
 ///
-///   - It is safe to begin such a job whatever other threads do at that moment, in as far as `malloc` and the C library's
+///   - It is safe to begin such a job whatever other threads do at that moment, in as far as `malloc` and the C
+///   library's
 ///     streams are concerned. A lock of the program's own, or of another library, that another thread holds at that
 ///     moment stays locked in the workers for ever; an item that needs it hangs until its `timeout`.
 ///   - Items must not use oneTBB, which does not survive a fork.
-///   - A worker has the program's standard streams but not pararun's files, default signal handlers, no signal blocked, and
+///   - A worker has the program's standard streams but not pararun's files, default signal handlers, no signal blocked,
+///   and
 ///     a process group of its own, which ends with it. It ignores SIGINT, and SIGTERM from strangers: how a job ends is
 ///     for the process to say that runs it. It leaves no core behind, and runs no destructors of globals.
 ///   - No worker outlives the process, however that ends; the thread that began the job may end before.
 ///   - It contains crashes, not attackers: a worker is the same user with the same files.
 ///
 /// Throws `OptionsError`, `CacheLocked`, `CacheDamaged` or `StoreError`, and what `items` or `on_progress`
-/// threw; never what `fn` threw. `Error` where there are no threads or processes to be had. Several jobs may run side by side in one process, also one inside an item of
-/// another.
+/// threw; never what `fn` threw. `Error` where there are no threads or processes to be had. Several jobs may run side
+/// by side in one process, also one inside an item of another.
 template <class F, class Items>
 Report map(F&& fn, Items&& items, const Options& options = {}) {
   return detail::with_key(std::forward<Items>(items), [&]<class Inner, class Key>(Inner&& inner, Key key) {

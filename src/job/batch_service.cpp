@@ -54,11 +54,9 @@ void BatchService::watch_for_stop() {
   std::thread([this] {
     for (;;) {
       if (!terminate_->wait(Clock::time_point::max())) continue;
-      std::stop_source stop;
-      {
-        const std::lock_guard lock(mutex_);
-        stop = stop_;
-      }
+      std::unique_lock lock(mutex_);
+      std::stop_source stop = stop_;
+      lock.unlock();  // it runs what the function has registered
       stop.request_stop();
     }
   }).detach();
