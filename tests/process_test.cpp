@@ -266,7 +266,7 @@ TEST_CASE("jobs of both kinds may follow each other, run inside of each other an
   CHECK(errno == ECHILD);
 }
 
-TEST_CASE("a worker has none of pararun's descriptors, and default signal handling") {
+TEST_CASE("a worker has none of pararun's descriptors, of whatever job, and default signal handling") {
   const TempDir dir;
   std::set<std::string> mine;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) mine.insert(entry.path().filename());
@@ -286,7 +286,12 @@ TEST_CASE("a worker has none of pararun's descriptors, and default signal handli
     return pr::object("fds", found, "blocked", ::sigismember(&mask, SIGTERM) + ::sigismember(&mask, SIGCHLD), "usr1",
                       usr1.sa_handler == SIG_DFL, "interrupt", interrupt.sa_handler == SIG_IGN);
   };
-  pr::map(look, numbers(1), in_processes(dir));
+  const auto job_in_job = [&](int) {
+    const pr::WorkerPool pool({.max_workers = 1});
+    pr::map(look, numbers(1), in_processes(dir));
+  };
+  pr::map(job_in_job, numbers(1),
+          {.n_workers = 1, .cache_path = dir / "outer.jsonl", .handle_signals = true, .progress = pr::Progress::none});
   ::signal(SIGUSR1, SIG_DFL);
   const pr::Json line = values_in(dir / "r.jsonl").at(0);
   CHECK(line.get<int>("blocked") == 0);
@@ -294,7 +299,10 @@ TEST_CASE("a worker has none of pararun's descriptors, and default signal handli
   CHECK(line.get<bool>("interrupt"));
   for (const std::string& fd : line.get<std::vector<std::string>>("fds")) {
     INFO(fd);
-    CHECK((mine.contains(fd.substr(0, fd.find(' '))) || fd.find("/fd") != std::string::npos));
+    const bool by_looking = fd.find("/fd") != std::string::npos;
+    CHECK((mine.contains(fd.substr(0, fd.find(' '))) || by_looking));
+    CHECK(fd.find("eventfd") == std::string::npos);
+    CHECK(fd.find("socket") == std::string::npos);
   }
 }
 
