@@ -13,9 +13,9 @@
 
 namespace pararun::job {
 
-/// What came of one attempt.
+/// What came of one attempt, beside a result.
 struct Outcome {
-  std::optional<Failure> failure{};                ///< none: the result has been written
+  std::optional<Failure> failure{};                ///< why there is none
   std::optional<std::chrono::nanoseconds> took{};  ///< where the caller knows it better than who waits for it
   bool unfinished = false;                         ///< a forced stop came first; nothing is known of the item
 };
@@ -26,7 +26,7 @@ class Caller {
 
   /// Makes an attempt at the item `token.next`, which is in `slot`. `call.result` is ready to take the result. Throws
   /// only what ends the job.
-  virtual Outcome call(Token& token, std::uint32_t slot, detail::Call& call, Clock::time_point now) = 0;
+  virtual void call(Token& token, std::uint32_t slot, detail::Call& call, Clock::time_point now, Outcome& outcome) = 0;
 
   /// The token is to end at `from`, or as soon after it as can be: returns where, and leaves the rest to others. To be
   /// called with the token's mutex held.
@@ -41,7 +41,7 @@ class ThreadCaller final : public Caller {
  public:
   ThreadCaller(detail::Work& work, Shared& shared) : work_(work), shared_(shared) {}
 
-  Outcome call(Token& token, std::uint32_t slot, detail::Call& call, Clock::time_point now) override;
+  void call(Token& token, std::uint32_t slot, detail::Call& call, Clock::time_point now, Outcome& outcome) override;
   std::uint32_t withdraw(Token&, std::uint32_t from) noexcept override { return from; }
   void finish(Token&) noexcept override {}
 

@@ -98,11 +98,12 @@ Runner::Verdict Runner::attempt(Token& token, ItemClock& clock) {
 
   detail::Call call{.result = token.result, .stop = {}, .last_attempt = attempts > options.retries};
   const Clock::time_point began = clock.now();
-  Outcome outcome = caller_.call(token, slot, call, began);
+  Outcome outcome;
+  caller_.call(token, slot, call, began, outcome);
   if (outcome.unfinished) return Verdict::unfinished;
   std::optional<Failure>& failure = outcome.failure;
   if (!failure) {
-    failure = failure_in(call, [&] { format_.end_result(token.scratch, body, token.result, call.returned); });
+    succeeds(call, failure, [&] { format_.end_result(token.scratch, body, token.result, call.returned); });
   }
   const Clock::time_point ended = failure ? clock.ask() : clock.glance();
   facts.took = outcome.took.value_or(ended - began);
