@@ -56,26 +56,35 @@ Failure crash(const Death& death) {
 ProcessCaller::ProcessCaller(detail::Work& work, Shared& shared)
     : work_(work), shared_(shared), service_(work, shared.settings), crew_(places(shared.settings), service_) {}
 
-void ProcessCaller::call(Token& token, std::uint32_t, detail::Call& call, Clock::time_point, Outcome& outcome) {
+bool ProcessCaller::call(Token& token, std::uint32_t, detail::Call& call, Clock::time_point, Outcome& outcome) {
+  try {
+    return send_out(token, call, outcome);
+  } catch (...) {
+    outcome.error = std::current_exception();  // of what happens here nothing is the item's fault
+    return false;
+  }
+}
+
+bool ProcessCaller::send_out(Token& token, detail::Call& call, Outcome& outcome) {
   Errand& errand = errand_of(token);
   for (unsigned barren = 0;; ++barren) {
     if (token.next >= errand.end || !errand.open) {
       close(token, errand);
-      if (!encode(token, errand, call, outcome.failure)) return;
+      if (!encode(token, errand, call, outcome.failure)) return false;
       open(token, errand);
     }
     Death death;
     switch (receive(errand)) {
       case Wait::over:
-        if (deliver(token, errand, call, outcome)) return;
+        if (deliver(token, errand, call, outcome)) return !outcome.failure;
         [[fallthrough]];
       case Wait::garbled:
         bury(token, errand, crew_.end(*errand.worker, 0s));
         outcome.failure = crash("the worker process sent what cannot be read");
-        return;
+        return false;
       case Wait::forced:
         outcome.unfinished = true;
-        return;
+        return false;
       case Wait::overdue:
         return end_overdue(token, errand, call, outcome);
       case Wait::asleep:
@@ -87,7 +96,7 @@ void ProcessCaller::call(Token& token, std::uint32_t, detail::Call& call, Clock:
         bury(token, errand, true);
         if (!culprit) break;
         outcome.failure = crash(death);
-        return;
+        return false;
     }
     if (barren == kMostBarren) throw Error("worker processes end before they begin: " + describe(death));
     // Where there are too many processes at the moment there may be fewer in a moment.
@@ -240,7 +249,7 @@ bool ProcessCaller::deliver(Token& token, Errand& errand, detail::Call& call, Ou
 }
 
 /// Asks the function to end, then ends the worker. What comes of the item meanwhile counts, if it was not too late.
-void ProcessCaller::end_overdue(Token& token, Errand& errand, detail::Call& call, Outcome& outcome) {
+bool ProcessCaller::end_overdue(Token& token, Errand& errand, detail::Call& call, Outcome& outcome) {
   process::Worker& worker = *errand.worker;
   const Clock::time_point began = worker.began();
   worker.claims().withdraw(0);
@@ -254,6 +263,7 @@ void ProcessCaller::end_overdue(Token& token, Errand& errand, detail::Call& call
   const bool delivered = event == Event::ready && deliver(token, errand, call, outcome);
   if (!delivered) outcome = {.took = Clock::now() - began};
   bury(token, errand, dead);
+  return delivered && !outcome.failure;
 }
 
 }  // namespace pararun::job

@@ -33,7 +33,7 @@ class ProcessCaller final : public Caller {
   /// Forks the template. Throws `Error` if it cannot.
   ProcessCaller(detail::Work& work, Shared& shared);
 
-  void call(Token& token, std::uint32_t slot, detail::Call& call, Clock::time_point now, Outcome& outcome) override;
+  bool call(Token& token, std::uint32_t slot, detail::Call& call, Clock::time_point now, Outcome& outcome) override;
   std::uint32_t withdraw(Token& token, std::uint32_t from) noexcept override;
   void finish(Token& token) noexcept override;
 
@@ -48,6 +48,7 @@ class ProcessCaller final : public Caller {
     forced,   ///< nobody wants it any more
   };
 
+  bool send_out(Token& token, detail::Call& call, Outcome& outcome);
   Errand& errand_of(Token& token);
   bool encode(Token& token, Errand& errand, const detail::Call& call, std::optional<Failure>& failure);
   bool sendable(const detail::Block& block, std::uint32_t slot) const;
@@ -57,7 +58,7 @@ class ProcessCaller final : public Caller {
 
   Wait receive(const Errand& errand);
   bool deliver(Token& token, Errand& errand, detail::Call& call, Outcome& outcome);
-  void end_overdue(Token& token, Errand& errand, detail::Call& call, Outcome& outcome);
+  bool end_overdue(Token& token, Errand& errand, detail::Call& call, Outcome& outcome);
 
   detail::Work& work_;
   Shared& shared_;
