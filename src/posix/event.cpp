@@ -9,12 +9,14 @@
 #include <cstdint>
 #include <system_error>
 
+#include <pararun/error.hpp>
+
 namespace pararun::posix {
 
 Event::Event()
     : fd_(OwnFd::from([] {
         Fd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-        if (!fd) throw std::system_error(errno, std::generic_category(), "cannot make an eventfd");
+        if (!fd) throw Error("cannot make an eventfd: " + std::generic_category().message(errno));
         return fd;
       })) {}
 

@@ -9,7 +9,7 @@ namespace pararun::posix {
 
 class Event {
  public:
-  /// Throws `std::system_error` where there is no descriptor to be had.
+  /// Throws `Error` where there is no descriptor to be had.
   Event();
 
   /// Ends the current wait, or the next one. Safe in a signal handler.
