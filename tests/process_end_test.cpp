@@ -30,6 +30,7 @@
 #include "support/culprits.hpp"
 #include "support/ends.hpp"
 #include "support/job.hpp"
+#include "support/process_job.hpp"
 #include "support/shared_counts.hpp"
 #include "support/temp_dir.hpp"
 
@@ -41,17 +42,6 @@ using Parent = Child::Parent;
 namespace {
 
 constexpr int kThrown = 17;
-
-pr::Options in_processes(const TempDir& dir) {
-  return {
-      .n_workers = 2, .cache_path = dir / "r.jsonl", .backend = pr::Backend::process, .progress = pr::Progress::none};
-}
-
-std::vector<int> numbers(int count) {
-  std::vector<int> items(static_cast<std::size_t>(count));
-  std::iota(items.begin(), items.end(), 0);
-  return items;
-}
 
 /// Inherits what its descendants leave behind, and says whether they leave anything.
 class Undertaker {

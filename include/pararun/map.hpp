@@ -42,15 +42,13 @@ namespace pararun {
 /// forked when the job begins, before it has threads. So any function will do, with all that it has captured, as it was
 /// at that moment; what it changes stays in its worker. Cheap items are sent many at a time.
 ///
-///   - It is safe to begin such a job whatever other threads do at that moment, in as far as `malloc` and the C
-///   library's
-///     streams are concerned. A lock of the program's own, or of another library, that another thread holds at that
-///     moment stays locked in the workers for ever; an item that needs it hangs until its `timeout`.
+///   - It is safe to begin such a job whatever other threads do at that moment, in as far as `malloc` and the streams
+///     of the C library are concerned. A lock of the program's own, or of another library, that another thread holds
+///     then stays locked in the workers for ever; an item that needs it hangs until its `timeout`.
 ///   - Items must not use oneTBB, which does not survive a fork.
 ///   - A worker has the program's standard streams but not pararun's files, default signal handlers, no signal blocked,
-///   and
-///     a process group of its own, which ends with it. It ignores SIGINT, and SIGTERM from strangers: how a job ends is
-///     for the process to say that runs it. It leaves no core behind, and runs no destructors of globals.
+///     and a process group of its own, which ends with it. It ignores SIGINT, and SIGTERM from strangers: how a job
+///     ends is for the process to say that runs it. It leaves no core behind, and runs no destructors of globals.
 ///   - No worker outlives the process, however that ends; the thread that began the job may end before.
 ///   - It contains crashes, not attackers: a worker is the same user with the same files.
 ///

@@ -86,7 +86,8 @@ struct Options {
   std::stop_token stop{};
 
   /// Catch SIGINT and SIGTERM while the job runs: the first drains, the second asks the items in flight to
-  /// stop through their stop tokens and ends worker processes, the third has its default action. Process-wide while any job asks for it.
+  /// stop through their stop tokens and ends worker processes, the third has its default action. Process-wide while any
+  /// job asks for it.
   bool handle_signals = false;
 
   /// How long a drain may take before it acts like a second signal; 0: for ever.

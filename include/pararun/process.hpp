@@ -97,7 +97,7 @@ class WorkerPool {
 
   /// Likewise; when a stop is requested the worker is killed, and the call throws `BrokenWorkerError`.
   template <class F, class... Args>
-  auto run(std::stop_token stop, F&& fn, Args&&... args) {
+  auto run(const std::stop_token& stop, F&& fn, Args&&... args) {
     using Call = detail::RemoteCall<std::decay_t<F>, std::decay_t<Args>...>;
     Message message(&Call::run);
     WireWriter out(message.bytes);

@@ -54,11 +54,9 @@ void BatchService::watch_for_stop() {
   std::thread([this] {
     for (;;) {
       if (!terminate_->wait(Clock::time_point::max())) continue;
-      std::stop_source stop;
-      {
-        const std::lock_guard lock(mutex_);
-        stop = stop_;
-      }
+      std::unique_lock lock(mutex_);
+      std::stop_source stop = stop_;
+      lock.unlock();  // it runs what the function has registered
       stop.request_stop();
     }
   }).detach();
@@ -96,7 +94,8 @@ void BatchService::reply_to(std::string_view item, bool may_retry, ItemClock& cl
   result_.reset();
   result_.watch(settings_.options.key_field);
   detail::Call call{.result = result_, .stop = new_stop_token(), .last_attempt = true};
-  const std::optional<Failure> failure = failure_in(call, [&] {
+  std::optional<Failure> failure;
+  succeeds(call, failure, [&] {
     work_.decode(*block_, item);
     work_.call(*block_, 0, call);
   });

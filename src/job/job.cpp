@@ -32,7 +32,8 @@ namespace {
 /// Here the template of worker processes is forked: before there are threads, open files and what else a job has.
 std::unique_ptr<Caller> make_caller(detail::Work& work, Shared& shared) {
   if (shared.settings.in_processes()) return std::make_unique<ProcessCaller>(work, shared);
-  return std::make_unique<ThreadCaller>(work, shared);
+  if (shared.settings.traits.takes_stop_token) return std::make_unique<StoppableCaller>(work, shared);
+  return std::make_unique<ThreadCaller>(work);
 }
 
 class Job final : public Stages {

@@ -27,16 +27,16 @@ struct Failure {
 /// The exception in flight, to be called in a `catch`.
 Failure current_failure();
 
-/// Runs `action`, which is a part of `call`, and says what it has thrown, if anything.
+/// Runs `action`, which is a part of `call`. False if it throws; then `failure` says what.
 template <class Action>
-std::optional<Failure> failure_in(const detail::Call& call, Action&& action) {
+bool succeeds(const detail::Call& call, std::optional<Failure>& failure, Action&& action) {
   try {
     action();
-    return std::nullopt;
+    return true;
   } catch (...) {
-    Failure failure = current_failure();
-    if (call.returned) failure.kind = "bad_result";
-    return failure;
+    failure = current_failure();
+    if (call.returned) failure->kind = "bad_result";
+    return false;
   }
 }
 

@@ -56,26 +56,37 @@ Failure crash(const Death& death) {
 ProcessCaller::ProcessCaller(detail::Work& work, Shared& shared)
     : work_(work), shared_(shared), service_(work, shared.settings), crew_(places(shared.settings), service_) {}
 
-Outcome ProcessCaller::call(Token& token, std::uint32_t, detail::Call& call, Clock::time_point) {
+bool ProcessCaller::call(Token& token, std::uint32_t, detail::Call& call, Clock::time_point, Outcome& outcome) {
+  try {
+    return send_out(token, call, outcome);
+  } catch (...) {
+    outcome.error = std::current_exception();  // of what happens here nothing is the item's fault
+    return false;
+  }
+}
+
+bool ProcessCaller::send_out(Token& token, detail::Call& call, Outcome& outcome) {
   Errand& errand = errand_of(token);
   for (unsigned barren = 0;; ++barren) {
     if (token.next >= errand.end || !errand.open) {
       close(token, errand);
-      if (auto failure = encode(token, errand, call)) return {.failure = std::move(failure)};
+      if (!encode(token, errand, call, outcome.failure)) return false;
       open(token, errand);
     }
     Death death;
     switch (receive(errand)) {
       case Wait::over:
-        if (auto outcome = deliver(token, errand, call)) return *std::move(outcome);
+        if (deliver(token, errand, call, outcome)) return !outcome.failure;
         [[fallthrough]];
       case Wait::garbled:
         bury(token, errand, crew_.end(*errand.worker, 0s));
-        return {.failure = crash("the worker process sent what cannot be read")};
+        outcome.failure = crash("the worker process sent what cannot be read");
+        return false;
       case Wait::forced:
-        return {.unfinished = true};
+        outcome.unfinished = true;
+        return false;
       case Wait::overdue:
-        return end_overdue(token, errand, call);
+        return end_overdue(token, errand, call, outcome);
       case Wait::asleep:
         bury(token, errand, crew_.end(*errand.worker, 0s));
         break;
@@ -83,8 +94,9 @@ Outcome ProcessCaller::call(Token& token, std::uint32_t, detail::Call& call, Clo
         death = errand.worker->death();
         const bool culprit = errand.begun();
         bury(token, errand, true);
-        if (culprit) return {.failure = crash(death)};
-        break;
+        if (!culprit) break;
+        outcome.failure = crash(death);
+        return false;
     }
     if (barren == kMostBarren) throw Error("worker processes end before they begin: " + describe(death));
     // Where there are too many processes at the moment there may be fewer in a moment.
@@ -121,9 +133,9 @@ Errand& ProcessCaller::errand_of(Token& token) {
   return *token.errand;
 }
 
-/// Makes a message of the token's next item and those after it. Returns what is wrong with the first one, if anything
-/// is; the others have their turn.
-std::optional<Failure> ProcessCaller::encode(Token& token, Errand& errand, const detail::Call& call) {
+/// Makes a message of the token's next item and those after it. False if the first one cannot be sent; the others have
+/// their turn.
+bool ProcessCaller::encode(Token& token, Errand& errand, const detail::Call& call, std::optional<Failure>& failure) {
   detail::Block& block = *token.piece.block;
   std::uint32_t end = 0;
   {
@@ -135,13 +147,17 @@ std::optional<Failure> ProcessCaller::encode(Token& token, Errand& errand, const
   while (errand.end < end && errand.message.size() < kMostBytes) {
     const std::uint32_t slot = block.runnable[errand.end];
     if (errand.end > token.next && !sendable(block, slot)) break;
-    auto failure = failure_in(
-        call, [&] { BatchMessage::add(errand.message, [&](std::string& to) { work_.encode(block, slot, to); }); });
-    if (failure && errand.end == token.next) return failure;
-    if (failure) break;
+    std::optional<Failure> problem;
+    const auto add = [&] {
+      BatchMessage::add(errand.message, [&](std::string& to) { work_.encode(block, slot, to); });
+    };
+    if (!succeeds(call, problem, add)) {
+      if (errand.end == token.next) failure = std::move(problem);
+      break;
+    }
     ++errand.end;
   }
-  return std::nullopt;
+  return errand.end > token.next;
 }
 
 /// Whether the item will be called at all.
@@ -203,15 +219,14 @@ ProcessCaller::Wait ProcessCaller::receive(const Errand& errand) {
   return event == Event::ready ? Wait::over : event == Event::ended ? Wait::dead : Wait::garbled;
 }
 
-/// Nothing if the reply makes no sense.
-std::optional<Outcome> ProcessCaller::deliver(Token& token, Errand& errand, detail::Call& call) {
+/// False if the reply makes no sense.
+bool ProcessCaller::deliver(Token& token, Errand& errand, detail::Call& call, Outcome& outcome) {
   ReplyHead head;
   const std::string_view reply = errand.worker->reply();
-  if (reply.size() < sizeof head) return std::nullopt;
+  if (reply.size() < sizeof head) return false;
   std::memcpy(&head, reply.data(), sizeof head);
   const std::string_view text = reply.substr(sizeof head);
-  if (head.key_begin > text.size() || head.key_size > text.size() - head.key_begin) return std::nullopt;
-  Outcome outcome{.took = std::chrono::nanoseconds(head.took)};
+  if (head.key_begin > text.size() || head.key_size > text.size() - head.key_begin) return false;
   if (head.kind == ReplyHead::Kind::result) {
     call.returned = head.returned;
     if (head.complete) call.result.value_text(text, {head.key_begin, head.key_size});
@@ -224,16 +239,17 @@ std::optional<Outcome> ProcessCaller::deliver(Token& token, Errand& errand, deta
       failure.message = in.value<std::string>();
       failure.details = in.value<std::string>();
     } catch (const Error&) {
-      return std::nullopt;
+      return false;
     }
   }
+  outcome.took = std::chrono::nanoseconds(head.took);
   ++errand.taken;
   if (head.stopped) errand.end = token.next + 1;
-  return outcome;
+  return true;
 }
 
 /// Asks the function to end, then ends the worker. What comes of the item meanwhile counts, if it was not too late.
-Outcome ProcessCaller::end_overdue(Token& token, Errand& errand, detail::Call& call) {
+bool ProcessCaller::end_overdue(Token& token, Errand& errand, detail::Call& call, Outcome& outcome) {
   process::Worker& worker = *errand.worker;
   const Clock::time_point began = worker.began();
   worker.claims().withdraw(0);
@@ -244,11 +260,10 @@ Outcome ProcessCaller::end_overdue(Token& token, Errand& errand, detail::Call& c
   }
   const bool dead = crew_.end(worker, 0s);
   if (event == Event::time) event = worker.receive(Clock::time_point::min());
-  std::optional<Outcome> outcome;
-  if (event == Event::ready) outcome = deliver(token, errand, call);
+  const bool delivered = event == Event::ready && deliver(token, errand, call, outcome);
+  if (!delivered) outcome = {.took = Clock::now() - began};
   bury(token, errand, dead);
-  if (outcome) return *std::move(outcome);
-  return {.took = Clock::now() - began};
+  return delivered && !outcome.failure;
 }
 
 }  // namespace pararun::job

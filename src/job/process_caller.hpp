@@ -33,7 +33,7 @@ class ProcessCaller final : public Caller {
   /// Forks the template. Throws `Error` if it cannot.
   ProcessCaller(detail::Work& work, Shared& shared);
 
-  Outcome call(Token& token, std::uint32_t slot, detail::Call& call, Clock::time_point now) override;
+  bool call(Token& token, std::uint32_t slot, detail::Call& call, Clock::time_point now, Outcome& outcome) override;
   std::uint32_t withdraw(Token& token, std::uint32_t from) noexcept override;
   void finish(Token& token) noexcept override;
 
@@ -48,16 +48,17 @@ class ProcessCaller final : public Caller {
     forced,   ///< nobody wants it any more
   };
 
+  bool send_out(Token& token, detail::Call& call, Outcome& outcome);
   Errand& errand_of(Token& token);
-  std::optional<Failure> encode(Token& token, Errand& errand, const detail::Call& call);
+  bool encode(Token& token, Errand& errand, const detail::Call& call, std::optional<Failure>& failure);
   bool sendable(const detail::Block& block, std::uint32_t slot) const;
   void open(Token& token, Errand& errand);
   void close(Token& token, Errand& errand) noexcept;
   void bury(Token& token, Errand& errand, bool dead) noexcept;
 
   Wait receive(const Errand& errand);
-  std::optional<Outcome> deliver(Token& token, Errand& errand, detail::Call& call);
-  Outcome end_overdue(Token& token, Errand& errand, detail::Call& call);
+  bool deliver(Token& token, Errand& errand, detail::Call& call, Outcome& outcome);
+  bool end_overdue(Token& token, Errand& errand, detail::Call& call, Outcome& outcome);
 
   detail::Work& work_;
   Shared& shared_;

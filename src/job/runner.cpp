@@ -101,12 +101,14 @@ Runner::Verdict Runner::attempt(Token& token, ItemClock& clock) {
 
   detail::Call call{.result = token.result, .stop = {}, .last_attempt = attempts > options.retries};
   const Clock::time_point began = clock.now();
-  Outcome outcome = caller_.call(token, slot, call, began);
-  if (outcome.unfinished) return Verdict::unfinished;
+  Outcome outcome;
   std::optional<Failure>& failure = outcome.failure;
-  if (!failure) {
-    failure = failure_in(call, [&] { format_.end_result(token.scratch, body, token.result, call.returned); });
-  }
+  succeeds(call, failure, [&] {
+    if (!caller_.call(token, slot, call, began, outcome)) return;
+    format_.end_result(token.scratch, body, token.result, call.returned);
+  });
+  if (outcome.unfinished) return Verdict::unfinished;
+  if (outcome.error) std::rethrow_exception(outcome.error);
   const Clock::time_point ended = failure ? clock.ask() : clock.glance();
   facts.took = outcome.took.value_or(ended - began);
   if (options.timeout.count() > 0 && facts.took > options.timeout) {
@@ -158,7 +160,7 @@ bool Runner::conclude(Token& token, Verdict verdict, Clock::time_point now) {
       retry.begin = here;
       retry.end = here + 1;
     }
-    if (verdict == Verdict::retry || heavy) {
+    if (verdict == Verdict::retry || heavy) [[unlikely]] {
       rest.begin = token.next < token.end ? caller_.withdraw(token, token.next) : token.end;
       rest.end = token.end;
       token.end = verdict == Verdict::retry ? here : rest.begin;

@@ -233,7 +233,7 @@ WorkerPool& detail::shared_pool() {
   auto pool = std::make_unique<WorkerPool>();
   auto made = std::make_unique<Shared>(Shared{me, pool.get()});
   if (shared.compare_exchange_strong(found, made.get())) {
-    pool.release();
+    [[maybe_unused]] const WorkerPool* kept_for_ever = pool.release();
     return *made.release()->pool;
   }
   return *found->pool;

@@ -50,11 +50,11 @@ Sink::Sink(int fd) : is_terminal_(::isatty(fd) == 1) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) return;
   is_socket_ = S_ISSOCK(status.st_mode);
-  fd_ = own_descriptor(fd, is_terminal_ || S_ISFIFO(status.st_mode));
+  fd_ = posix::OwnFd::from([&] { return own_descriptor(fd, is_terminal_ || S_ISFIFO(status.st_mode)); });
 }
 
 std::size_t Sink::put(std::string_view text) noexcept {
-  if (!fd_ || broken_ || !has_room(fd_.get(), std::chrono::nanoseconds(0))) return 0;
+  if (fd_.get() < 0 || broken_ || !has_room(fd_.get(), std::chrono::nanoseconds(0))) return 0;
   const ssize_t taken = is_socket_ ? ::send(fd_.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
                                    : ::write(fd_.get(), text.data(), text.size());
   if (taken >= 0) return static_cast<std::size_t>(taken);
@@ -77,7 +77,7 @@ void Sink::offer(std::string_view text) {
 void Sink::insist(std::string_view text, std::chrono::nanoseconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   rest_ += text;
-  while (!push_rest() && fd_ && !broken_) {
+  while (!push_rest() && fd_.get() >= 0 && !broken_) {
     const auto left = deadline - std::chrono::steady_clock::now();
     if (left <= left.zero() || !has_room(fd_.get(), left)) break;
   }

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "posix/fd.hpp"
+#include "posix/own_fds.hpp"
 
 namespace pararun::progress {
 
@@ -32,7 +32,7 @@ class Sink {
   std::size_t put(std::string_view text) noexcept;
   bool push_rest();
 
-  posix::Fd fd_;
+  posix::OwnFd fd_;
   bool is_terminal_ = false;
   bool is_socket_ = false;
   bool broken_ = false;
