@@ -2,7 +2,9 @@
 /// leaves behind becomes a child of this one.
 #include <pararun/options.hpp>
 
+#include <pthread.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -278,6 +280,21 @@ TEST_CASE("a forced stop asks functions to stop, where they can be asked") {
   CHECK(child.end() == 75);
   CHECK(counts[1] == 2);
   CHECK(read_file(dir / "r.jsonl").empty());
+}
+
+TEST_CASE("a timer that the program starts again in each process it forks ends no worker") {
+  const TempDir dir;
+  Child child([&](const Parent&) {
+    constexpr auto start = [] {
+      const ::itimerval every_millisecond{{0, 1000}, {0, 1000}};
+      ::setitimer(ITIMER_REAL, &every_millisecond, nullptr);
+    };
+    std::signal(SIGALRM, [](int) {});
+    ::pthread_atfork(nullptr, nullptr, start);
+    start();
+    return pr::map([](int) {}, numbers(2000), in_processes(dir)).exit_code();
+  });
+  CHECK(child.end() == 0);
 }
 
 TEST_CASE("what is printed appears once, whoever prints it") {

@@ -4,6 +4,7 @@
 #include <stdio_ext.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,10 +54,17 @@ void be_killed_first() noexcept {
 void become_child(const char* name) noexcept {
   ::prctl(PR_SET_NAME, name);
   ::setpgid(0, 0);
+  // Timers are not inherited, but a profiler's own handler of forks may have started them anew: without a handler for
+  // their signals they would end the process.
+  for (const auto timer : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF}) {
+    const ::itimerval none{};
+    ::setitimer(timer, &none, nullptr);
+  }
   for (int signal = 1; signal < NSIG; ++signal) {
     struct sigaction action {};
     // What is ignored stays so, as it does in a program that is executed.
     if (::sigaction(signal, nullptr, &action) != 0 || action.sa_handler == SIG_IGN) continue;
+    set_action(signal, SIG_IGN);  // which forgets the one that may have come already
     set_action(signal, SIG_DFL);
   }
   set_action(SIGINT, SIG_IGN);
