@@ -171,7 +171,7 @@ TEST_CASE("a SIGTERM or SIGINT from elsewhere does nothing to a worker") {
         ::kill(pid[0], signal);
         ::_exit(0);
       }
-      ::waitpid(sender, nullptr, 0);
+      TEMP_FAILURE_RETRY(::waitpid(sender, nullptr, 0));
     }
     return item;
   };

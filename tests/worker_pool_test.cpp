@@ -386,7 +386,7 @@ TEST_CASE("a process that was forked is told that the pool is not its own") {
     ::_exit(code);
   }
   int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(TEMP_FAILURE_RETRY(::waitpid(child, &status, 0)) == child);
   CHECK(WEXITSTATUS(status) == 0);
   CHECK(pool.run(half, 1.0) == 0.5);
 }
