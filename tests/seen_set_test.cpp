@@ -140,7 +140,7 @@ TEST_CASE("the set agrees with a map over any mixture of calls") {
   CHECK_FALSE(set.contains({std::uint64_t{1} << 63, 2}));
 }
 
-TEST_CASE("nothing is lost while tables grow from nothing to huge pages") {
+TEST_CASE("nothing is lost while tables grow from nothing to megabytes") {
   SeenSet set;
   const std::vector<IdHash> hashes = random_hashes(40'000, 5);
   std::vector<IdHash> crowd = random_hashes(400'000, 6);

@@ -1,6 +1,5 @@
 #include "store/seen_set.hpp"
 
-#include <pthread.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -10,12 +9,8 @@
 #include <limits>
 #include <new>
 #include <numeric>
-#include <system_error>
 #include <utility>
 #include <vector>
-
-#include "posix/cancellation.hpp"
-#include "posix/signals.hpp"
 
 namespace pararun::store {
 namespace {
@@ -24,10 +19,6 @@ namespace {
 // would keep holes of a size that nobody asks for again.
 constexpr std::size_t kOwnPages = std::size_t{64} << 10;
 constexpr std::size_t kPage = 4096;
-
-// From here on its pages are huge ones, where the system has such: an id is then found a third sooner.
-constexpr std::size_t kOwnHugePages = std::size_t{4} << 20;
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 // Fewer slots would leave none behind the last home.
 constexpr std::uint32_t kFirstCount = 8;
@@ -70,18 +61,10 @@ std::uint32_t rounded_count(std::uint64_t wanted) {
   return static_cast<std::uint32_t>((bytes - bytes % unit_of(bytes)) / sizeof(IdHash));
 }
 
-// Kernels before 6.7 begin a mapping anywhere, and huge pages only at their own multiples.
 void* map_pages(std::size_t bytes) {
-  const std::size_t spare = bytes < kOwnHugePages ? 0 : kHugePage;
-  void* const mapping = ::mmap(nullptr, bytes + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapping == MAP_FAILED) throw std::bad_alloc();
-  if (spare == 0) return mapping;
-  char* const begin = static_cast<char*>(mapping);
-  const std::size_t before = -reinterpret_cast<std::uintptr_t>(begin) % kHugePage;
-  if (before != 0) ::munmap(begin, before);
-  if (before != spare) ::munmap(begin + before + bytes, spare - before);
-  ::madvise(begin + before, bytes, MADV_HUGEPAGE);
-  return begin + before;
+  void* const pages = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) throw std::bad_alloc();
+  return pages;
 }
 
 TableMemory& system_memory() {
@@ -97,8 +80,7 @@ void* TableMemory::enlarge(void* memory, std::size_t bytes, std::size_t larger) 
     if (enlarged == nullptr) throw std::bad_alloc();
     return enlarged;
   }
-  // Pages that move stay as small as they are.
-  if (bytes >= kOwnPages && larger < kOwnHugePages) {
+  if (bytes >= kOwnPages) {
     void* const moved = ::mremap(memory, bytes, larger, MREMAP_MAYMOVE);
     if (moved == MAP_FAILED) throw std::bad_alloc();
     return moved;
@@ -124,7 +106,6 @@ SeenSet::SeenSet() : SeenSet(system_memory()) {}
 SeenSet::SeenSet(TableMemory& memory) : memory_(memory) {}
 
 SeenSet::~SeenSet() {
-  populating_ = {};
   for (const Table& table : tables_) {
     if (table.slots != nullptr) memory_.release(table.slots, table.count * sizeof(IdHash));
   }
@@ -145,33 +126,6 @@ void SeenSet::reserve(std::uint64_t hashes) {
     }
   } catch (const std::bad_alloc&) {
     // They may never come, and if they do, there may be memory by then.
-  }
-  populate();
-}
-
-/// The first few thousand hashes hit every huge page there is, and the system clears each of them at that moment: half
-/// of that can be done beside it.
-void SeenSet::populate() {
-  std::vector<std::span<IdHash>> blocks;
-  for (const Table& table : tables_) {
-    if (table.count * sizeof(IdHash) >= kOwnHugePages) blocks.emplace_back(table.slots, table.count);
-  }
-  if (blocks.empty()) return;
-  const posix::AllSignalsBlocked blocked;
-  try {
-    populating_ = std::jthread([blocks = std::move(blocks)](const std::stop_token& stop) {
-      ::pthread_setname_np(::pthread_self(), "pararun-memory");
-      posix::refuse_cancellation();
-      for (const auto& block : blocks) {
-        for (std::size_t at = 0; at < block.size_bytes() && !stop.stop_requested(); at += kHugePage) {
-          // Where a table has grown meanwhile, there is nothing here any more, and nothing happens.
-          ::madvise(reinterpret_cast<char*>(block.data()) + at, std::min(kHugePage, block.size_bytes() - at),
-                    MADV_POPULATE_WRITE);
-        }
-      }
-    });
-  } catch (const std::system_error&) {
-    // It is a help, no more.
   }
 }
 

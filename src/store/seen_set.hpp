@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <mutex>
 #include <span>
-#include <thread>
 
 #include "store/id_hash.hpp"
 
@@ -87,12 +86,10 @@ class SeenSet {
   Found insert_one(Table& table, const IdHash& hash, std::uint64_t mark);
   std::uint64_t load_table(Table& table, std::span<const IdHash> hashes);
   void grow(Table& table, std::uint64_t wanted);
-  void populate();
 
   TableMemory& memory_;
   std::array<Table, kTables> tables_;
   std::array<std::mutex, kTables> locks_;
-  std::jthread populating_;
 };
 
 }  // namespace pararun::store
