@@ -8,10 +8,6 @@
 namespace pararun::testing {
 namespace {
 
-using Random = std::mt19937_64;
-
-std::size_t below(Random& random, std::size_t bound) { return bound == 0 ? 0 : random() % bound; }
-
 std::string garbage(Random& random) {
   constexpr std::string_view kLikely = "{}[]\",:\\\n\r\t 0eEu\xC3\xEF\xBB\xBF";
   std::string bytes(1 + below(random, 100), '\0');

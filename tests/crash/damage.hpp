@@ -2,13 +2,14 @@
 #pragma once
 
 #include <filesystem>
-#include <random>
 #include <string>
+
+#include "crash/draw.hpp"
 
 namespace pararun::testing {
 
 /// Damages the end, or something in the middle, in one of many ways drawn at random, and returns which.
-std::string damage_tail(const std::filesystem::path& path, std::mt19937_64& random);
-std::string damage_middle(const std::filesystem::path& path, std::mt19937_64& random);
+std::string damage_tail(const std::filesystem::path& path, Random& random);
+std::string damage_middle(const std::filesystem::path& path, Random& random);
 
 }  // namespace pararun::testing

@@ -1,16 +1,12 @@
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <chrono>
-#include <functional>
 #include <iostream>
-#include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <catch2/catch.hpp>
 
+#include "crash/draw.hpp"
 #include "crash/items.hpp"
 #include "crash/killable.hpp"
 #include "crash/ledger.hpp"
@@ -20,18 +16,6 @@
 using namespace pararun::testing;
 
 namespace {
-
-using Random = std::mt19937_64;
-
-std::uint64_t below(Random& random, std::uint64_t bound) { return random() % bound; }
-
-std::string any_of(Random& random, const std::vector<std::string>& words) { return words[below(random, words.size())]; }
-
-/// How one run goes about the job.
-struct Drawn {
-  RunFacts facts;
-  std::vector<std::string> arguments;
-};
 
 Drawn draw_run(Random& random, std::uint64_t items) {
   Drawn drawn;
@@ -57,18 +41,6 @@ Drawn draw_run(Random& random, std::uint64_t items) {
   return drawn;
 }
 
-std::uint64_t size_of(const std::filesystem::path& path) {
-  struct stat file {};
-  return ::stat(path.c_str(), &file) == 0 ? static_cast<std::uint64_t>(file.st_size) : 0;
-}
-
-/// Listens to the job until the condition is met or it has ended.
-void until(Killable& job, const std::function<bool()>& condition) {
-  for (job.listen(); !condition() && !job.has_ended(); job.listen()) {
-    std::this_thread::sleep_for(std::chrono::microseconds(50));
-  }
-}
-
 using Clock = std::chrono::steady_clock;
 
 /// Lets the job run up to some moment: a point of its start, a size of its file, or something it says.
@@ -80,7 +52,7 @@ void let_run(Killable& job, Random& random, const std::filesystem::path& results
   switch (below(random, 10)) {
     case 0: {
       const Clock::time_point moment = moment_in(20'000);
-      return until(job, [&] { return Clock::now() >= moment; });
+      return job.listen_until([&] { return Clock::now() >= moment; });
     }
     case 1: {
       // Without a pause, to find it out if it spoke too early.
@@ -103,10 +75,10 @@ void let_run(Killable& job, Random& random, const std::filesystem::path& results
     }
     default: {
       const std::uint64_t wanted = 1 + below(random, below(random, 2) == 0 ? 200 : 20'000);
-      until(job, [&] { return job.held() || size_of(results) >= before + wanted; });
+      job.listen_until([&] { return job.held() || size_of(results) >= before + wanted; });
       // What it has done by now may still be on its way to the file.
       const Clock::time_point moment = moment_in(30'000);
-      until(job, [&] { return Clock::now() >= moment || size_of(results) >= before + wanted; });
+      job.listen_until([&] { return Clock::now() >= moment || size_of(results) >= before + wanted; });
     }
   }
 }
@@ -125,11 +97,7 @@ void kill_again_and_again(std::uint64_t kills, std::uint64_t items) {
     const std::uint64_t share = (items - ledger.done()) * 3 / 2 / (left + 1);
     drawn.arguments.push_back("hold_after=" + std::to_string(1 + below(random, share + 1)));
     INFO("kills left: " << left << ", seed: " << Catch::rngSeed());
-    INFO("arguments: " << [&] {
-      std::string all;
-      for (const std::string& word : drawn.arguments) all += word + " ";
-      return all;
-    }());
+    INFO("arguments: " << drawn.text());
     const std::uint64_t done_before = ledger.done();
     ledger.before_run();
     Killable job(results, drawn.arguments);

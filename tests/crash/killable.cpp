@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <csignal>
 #include <sstream>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -59,6 +60,10 @@ Killable::~Killable() {
 }
 
 void Killable::listen() { take(std::chrono::milliseconds(0)); }
+
+void Killable::listen_until(const std::function<bool()>& condition) {
+  for (listen(); !condition() && !ended_; listen()) std::this_thread::sleep_for(std::chrono::microseconds(20));
+}
 
 void Killable::kill() {
   if (pid_ != 0) ::kill(pid_, SIGKILL);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,9 @@ class Killable {
 
   /// Takes what it has said since, without waiting.
   void listen();
+
+  /// Listens until the condition is met or it has ended.
+  void listen_until(const std::function<bool()>& condition);
 
   /// What it says from now on about what is safe is not believed.
   void believe_no_more() { believed_ = false; }

@@ -1,14 +1,11 @@
-#include <sys/stat.h>
-
 #include <chrono>
-#include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <catch2/catch.hpp>
 
 #include "crash/damage.hpp"
+#include "crash/draw.hpp"
 #include "crash/items.hpp"
 #include "crash/killable.hpp"
 #include "crash/ledger.hpp"
@@ -56,7 +53,7 @@ class Sequence {
   }
 
  private:
-  std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+  std::uint64_t below(std::uint64_t bound) { return pararun::testing::below(random_, bound); }
 
   std::vector<std::string> arguments(RunFacts& facts) {
     const bool on_its_own = below(4) == 0;
@@ -110,16 +107,9 @@ class Sequence {
     INFO(log_);
     ledger_.before_run();
     Killable job(results_, words);
-    const auto size = [&] {
-      struct stat file {};
-      return ::stat(results_.c_str(), &file) == 0 ? file.st_size : 0;
-    };
-    const auto before = size(), wanted = static_cast<::off_t>(1 + below(5'000));
+    const std::uint64_t wanted = size_of(results_) + 1 + below(5'000);
     const auto moment = std::chrono::steady_clock::now() + std::chrono::microseconds(below(20'000));
-    for (job.listen(); !job.has_ended(); job.listen()) {
-      if (size() >= before + wanted || std::chrono::steady_clock::now() >= moment) break;
-      std::this_thread::sleep_for(std::chrono::microseconds(20));
-    }
+    job.listen_until([&] { return size_of(results_) >= wanted || std::chrono::steady_clock::now() >= moment; });
     job.kill();
     // With nothing left to run it may have come to its end.
     if (!job.report()) CHECK(job.was_killed());
@@ -149,7 +139,7 @@ class Sequence {
     ledger_.after_run(job, facts);
   }
 
-  std::mt19937_64 random_;
+  Random random_;
   const TempDir dir_;
   const std::uint64_t items_;
   const std::filesystem::path results_;

@@ -1,16 +1,12 @@
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <chrono>
-#include <functional>
 #include <iostream>
-#include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <catch2/catch.hpp>
 
+#include "crash/draw.hpp"
 #include "crash/killable.hpp"
 #include "crash/ledger.hpp"
 #include "support/loop_disk.hpp"
@@ -22,25 +18,9 @@ using namespace pararun::testing;
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Random = std::mt19937_64;
 
 constexpr std::uint64_t kDiskBytes = 48 << 20;
 constexpr std::uint64_t kItems = 4'000;
-
-std::uint64_t below(Random& random, std::uint64_t bound) { return random() % bound; }
-
-std::string any_of(Random& random, const std::vector<std::string>& words) { return words[below(random, words.size())]; }
-
-std::uint64_t size_of(const std::filesystem::path& path) {
-  struct stat file {};
-  return ::stat(path.c_str(), &file) == 0 ? static_cast<std::uint64_t>(file.st_size) : 0;
-}
-
-/// How one run goes about the job.
-struct Drawn {
-  RunFacts facts;
-  std::vector<std::string> arguments;
-};
 
 Drawn draw_run(Random& random, std::uint64_t hold_after) {
   Drawn drawn;
@@ -64,13 +44,6 @@ Drawn draw_run(Random& random, std::uint64_t hold_after) {
   return drawn;
 }
 
-/// Listens to the job until the condition is met or it has ended.
-void until(Killable& job, const std::function<bool()>& condition) {
-  for (job.listen(); !condition() && !job.has_ended(); job.listen()) {
-    std::this_thread::sleep_for(std::chrono::microseconds(50));
-  }
-}
-
 /// Lets the job run up to some moment of its start, of what it says, or of its file's growth.
 void let_run(Killable& job, Random& random, const std::filesystem::path& results) {
   const auto moment_in = [&](std::uint64_t most_us) {
@@ -80,17 +53,17 @@ void let_run(Killable& job, Random& random, const std::filesystem::path& results
   const std::uint64_t choice = below(random, 8);
   if (choice == 0) {
     const Clock::time_point moment = moment_in(20'000);
-    return until(job, [&] { return Clock::now() >= moment; });
+    return job.listen_until([&] { return Clock::now() >= moment; });
   }
   if (choice <= 3) {
     const int wanted = 1 + static_cast<int>(below(random, 3));
     const Clock::time_point patience = Clock::now() + std::chrono::milliseconds(500);
-    return until(job, [&] { return job.times_told() >= wanted || (job.held() && Clock::now() >= patience); });
+    return job.listen_until([&] { return job.times_told() >= wanted || (job.held() && Clock::now() >= patience); });
   }
   const std::uint64_t wanted = 1 + below(random, below(random, 2) == 0 ? 2'000 : 200'000);
-  until(job, [&] { return job.held() || size_of(results) >= before + wanted; });
+  job.listen_until([&] { return job.held() || size_of(results) >= before + wanted; });
   const Clock::time_point moment = moment_in(20'000);
-  until(job, [&] { return Clock::now() >= moment; });
+  job.listen_until([&] { return Clock::now() >= moment; });
 }
 
 struct Counts {
@@ -116,11 +89,7 @@ void lose_power(LoopDisk& disk, Random& random, std::uint64_t cuts, Counts& coun
     const std::uint64_t share = (kItems - ledger.done()) * 3 / 2 / (left + 1);
     const Drawn drawn = draw_run(random, 1 + below(random, share + 1));
     INFO("cuts left: " << left << ", seed: " << Catch::rngSeed());
-    INFO("arguments: " << [&] {
-      std::string all;
-      for (const std::string& word : drawn.arguments) all += word + " ";
-      return all;
-    }());
+    INFO("arguments: " << drawn.text());
     const std::uint64_t done_before = ledger.done();
     ledger.before_run();
     Killable job(results, drawn.arguments);
@@ -131,7 +100,7 @@ void lose_power(LoopDisk& disk, Random& random, std::uint64_t cuts, Counts& coun
     counts.tally.begin();
     disk.cut_power();
     const Clock::time_point patience = Clock::now() + std::chrono::milliseconds(below(random, 2) * 50);
-    until(job, [&] { return job.held() || Clock::now() >= patience; });
+    job.listen_until([&] { return job.held() || Clock::now() >= patience; });
     job.kill();
     if (job.error()) CHECK(job.error()->text("kind") == "store");
     REQUIRE_FALSE(job.report());
