@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
@@ -206,16 +207,19 @@ TEST_CASE("stopping a job ends its workers' items only when it is forced") {
   pr::Options options = in_processes(dir);
   std::stop_source stop;
   options.stop = stop.get_token();
-  const SharedCounts begun(1);
+  const SharedCounts counts(2);
+  std::atomic<int>& begun = counts[0];
+  std::atomic<int>& stopped = counts[1];
   const std::vector<int> items = numbers(100);
   const std::jthread stopper([&] {
-    if (eventually([&] { return begun[0] == 2; })) stop.request_stop();
+    if (eventually([&] { return begun == 2; })) stop.request_stop();
+    stopped = 1;
   });
   SECTION("a drain waits for them") {
     const pr::Report report = pr::map(
         [&](int) {
-          ++begun[0];
-          ::usleep(50'000);
+          ++begun;
+          if (!eventually([&] { return stopped == 1; })) throw std::runtime_error("not stopped");
         },
         items, options);
     CHECK(report.stopped == pr::StopReason::stop_requested);
@@ -226,7 +230,7 @@ TEST_CASE("stopping a job ends its workers' items only when it is forced") {
     options.drain_timeout = 50ms;
     const pr::Report report = pr::map(
         [&](int) {
-          ++begun[0];
+          ++begun;
           loop_for_ever();
         },
         items, options);

@@ -19,6 +19,7 @@
 #include <pararun/pararun.hpp>
 
 #include "support/child.hpp"
+#include "support/ends.hpp"
 #include "support/job.hpp"
 #include "support/rendezvous.hpp"
 #include "support/temp_dir.hpp"
@@ -49,6 +50,11 @@ bool has_default_action(int signal) {
 
 void ignore_it(int) {}
 
+bool is_pending(int signal) {
+  sigset_t pending;
+  return ::sigpending(&pending) == 0 && sigismember(&pending, signal) == 1;
+}
+
 }  // namespace
 
 TEST_CASE("the first signal drains the job: what is in flight is finished, undisturbed, and it exits with 75") {
@@ -64,8 +70,7 @@ TEST_CASE("the first signal drains the job: what is in flight is finished, undis
           parent.tell('r');
           // The signal arrives during this read, on this thread, which is the only one that takes signals.
           if (!parent.hear('g')) throw 1;
-          std::this_thread::sleep_for(20ms);  // work
-          if (stop.stop_requested()) throw 2;
+          if (eventually([&] { return stop.stop_requested(); }, 20ms)) throw 2;
         },
         endless(), options);
     if (report.stopped != pr::StopReason::signal) return 1;
@@ -237,7 +242,7 @@ TEST_CASE("signals count until everything is written, not only while items are r
       if (!state.finished) return;
       ::kill(::getpid(), SIGINT);
       ::kill(::getpid(), SIGTERM);
-      std::this_thread::sleep_for(10ms);  // work, during which they arrive
+      if (!eventually([] { return !is_pending(SIGINT) && !is_pending(SIGTERM); })) throw std::runtime_error("pending");
     };
     return pr::map([](int) {}, std::vector{1, 2, 3}, options).exit_code();
   });

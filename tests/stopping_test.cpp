@@ -197,8 +197,7 @@ TEST_CASE("a plain stop asks no item to give up") {
   const pr::Report report = pr::map(
       [&](int, std::stop_token mine) {
         stop.request_stop();
-        std::this_thread::sleep_for(30ms);  // work
-        asked = mine.stop_requested();
+        asked = eventually([&] { return mine.stop_requested(); }, 30ms);
       },
       std::views::iota(0, 10),
       {.n_workers = 1, .stop = stop.get_token(), .max_tokens = 1, .progress = pr::Progress::none});

@@ -20,10 +20,11 @@
 
 namespace pararun::testing {
 
-/// Looks again and again, so that no test depends on how long anything takes.
+/// Looks again and again, so that no test depends on how long anything takes. Less patience is for what must not
+/// happen.
 template <class Condition>
-[[nodiscard]] bool eventually(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+[[nodiscard]] bool eventually(Condition condition, std::chrono::milliseconds patience = std::chrono::seconds(20)) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
