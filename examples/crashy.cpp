@@ -71,7 +71,7 @@ std::size_t parse(int item) {
     case Nature::hangs:
       for (;;) ::pause();
     case Nature::eats_memory:
-      for (std::vector<std::string> all;;) all.emplace_back(std::size_t{1} << 20, 'x');
+      for (std::vector<std::string> all;;) all.emplace_back(std::size_t{16} << 20, 'x');
     case Nature::harmless:
       break;
   }
