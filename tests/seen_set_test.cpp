@@ -11,6 +11,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "support/resident.hpp"
+
 using namespace pararun::store;
 using Found = SeenSet::Found;
 
@@ -243,6 +245,19 @@ TEST_CASE("where room was made for them, ids come without any growth") {
   CHECK(all_are(insert(set, random_hashes(count / 10, 1)), Found::this_run));
   set.reserve(count / 2);
   CHECK(memory.held == held);
+}
+
+TEST_CASE("room for ids that never come takes no memory") {
+  const std::size_t count = GENERATE(0, 1'000, 100'000);
+  SeenSet set;
+  const std::vector<IdHash> hashes = random_hashes(count, 1);
+  set.load(hashes);
+  const std::size_t before = pararun::testing::resident_bytes();
+  set.reserve(50'000'000);
+  insert(set, random_hashes(10, 2));
+  // Each id may lie in a page of its own, which is far from a gigabyte.
+  CHECK(pararun::testing::resident_bytes() < before + (std::size_t{500} << 20));
+  for (const IdHash& hash : hashes) REQUIRE(set.contains(hash));
 }
 
 TEST_CASE("room for a few ids holds more than these") {

@@ -78,6 +78,7 @@ void* TableMemory::enlarge(void* memory, std::size_t bytes, std::size_t larger) 
   if (larger < kOwnPages) {
     void* const enlarged = std::realloc(memory, larger);
     if (enlarged == nullptr) throw std::bad_alloc();
+    std::memset(static_cast<char*>(enlarged) + bytes, 0, larger - bytes);
     return enlarged;
   }
   if (bytes >= kOwnPages) {
@@ -222,7 +223,7 @@ void SeenSet::grow(Table& table, std::uint64_t wanted) {
   IdHash* const slots = table.slots;
   const std::uint32_t shift = count - table.count;
   std::copy_backward(slots, slots + table.count, slots + count);
-  std::fill_n(slots, shift, IdHash{});
+  std::fill_n(slots, std::min(shift, table.count), IdHash{});  // the rest is empty, and shall not be touched
   table.count = count;
   table.homes = count - tail_of(count);
   table.limit = count - count / 4;

@@ -18,7 +18,8 @@ class TableMemory {
  public:
   virtual ~TableMemory() = default;
 
-  /// As `std::realloc`, but that it throws `std::bad_alloc`; null and 0 stand for a first block.
+  /// As `std::realloc`, but that what is added is all zero, and that it throws `std::bad_alloc`. Null and 0 stand for a
+  /// first block.
   virtual void* enlarge(void* memory, std::size_t bytes, std::size_t larger);
 
   /// Takes back a block of `bytes`.
@@ -45,8 +46,8 @@ class SeenSet {
   SeenSet(const SeenSet&) = delete;
   SeenSet& operator=(const SeenSet&) = delete;
 
-  /// Makes room for so many hashes altogether, to save growing. Room is made for 50 million at most: who expects more
-  /// may stop before they have come, and would have held gigabytes for nothing.
+  /// Makes room for so many hashes altogether, at most 50 million, to save growing. Hashes that never come cost address
+  /// space alone, not memory.
   void reserve(std::uint64_t hashes);
 
   /// Looks up every hash, and adds the fresh ones as met in this run. `found` is as long as `hashes`. Memory
