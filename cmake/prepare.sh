@@ -3,7 +3,7 @@
 # neither root nor the network is asked for twice.
 
 PARARUN_BUILD_PACKAGES="g++ cmake ninja-build pkg-config libtbb-dev rapidjson-dev libxxhash-dev"
-PARARUN_TEST_PACKAGES="catch2"
+PARARUN_TEST_PACKAGES="catch2 e2fsprogs"
 
 # prepare_packages <package>... : the Debian packages that have to be there from here on.
 prepare_packages() {

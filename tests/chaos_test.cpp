@@ -17,6 +17,7 @@
 #include <random>
 #include <set>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -28,6 +29,7 @@
 #include "support/culprits.hpp"
 #include "support/ends.hpp"
 #include "support/job.hpp"
+#include "support/process_job.hpp"
 #include "support/shared_counts.hpp"
 #include "support/temp_dir.hpp"
 
@@ -64,7 +66,8 @@ void exhaust_address_space() {
   for (;;) all.emplace_back(1 << 20);
 }
 
-pr::Json suffer(Fate fate, bool first_attempt) {
+/// The result, if there is one, is the item, or a long text.
+pr::Json suffer(int item, Fate fate, bool first_attempt) {
   switch (fate) {
     case Fate::succeeds:
       break;
@@ -108,7 +111,7 @@ pr::Json suffer(Fate fate, bool first_attempt) {
       if (first_attempt) die_of(SIGSEGV);
       break;
   }
-  return pr::Json("done");
+  return pr::Json(item);
 }
 
 struct Round {
@@ -151,7 +154,7 @@ void run_round(const Round& round, const TempDir& dir) {
   const pr::Report report = pr::map(
       [&](int item) {
         const auto index = static_cast<std::size_t>(item);
-        return suffer(fates[index], attempts[index].fetch_add(1) == 0);
+        return suffer(item, fates[index], attempts[index].fetch_add(1) == 0);
       },
       items, options);
   check_sums(report);
@@ -167,7 +170,11 @@ void run_round(const Round& round, const TempDir& dir) {
     CHECK(kinds.emplace(id, line["error"].get<std::string>("kind")).second);
     CHECK(line.get<unsigned>("attempts") == retries + 1);
   }
-  for (const pr::Json& line : values_in(path)) CHECK(kinds.emplace(line.get<int>("id"), "").second);
+  for (const pr::Json& line : values_in(path)) {
+    const int id = line.get<int>("id");
+    CHECK(kinds.emplace(id, "").second);
+    CHECK((line["result"] == id || fates[static_cast<std::size_t>(id)] == Fate::torn_reply));
+  }
   CHECK(kinds.size() == fates.size());
   for (std::size_t i = 0; i < fates.size(); ++i) {
     const std::string kind = kinds[static_cast<int>(i)];
@@ -210,24 +217,27 @@ void run_round(const Round& round, const TempDir& dir) {
 /// Kills workers at random, of whatever job runs, as long as it lives.
 class Sniper {
  public:
-  explicit Sniper(std::uint64_t seed) : thread_([this, seed] { run(seed); }) {}
-  ~Sniper() {
-    over_ = true;
+  explicit Sniper(std::uint64_t seed) : thread_([this, seed](const std::stop_token& over) { run(seed, over); }) {}
+  Sniper(const Sniper&) = delete;
+  Sniper& operator=(const Sniper&) = delete;
+
+  /// How many hit, all in all. It ends with that.
+  int shots() {
+    thread_.request_stop();
     thread_.join();
+    return shots_[0];
   }
+
   /// In the function of the job.
   void wait_for_a_shot() const {
     const int before = shots_[0];
     while (shots_[0] == before) ::usleep(100);
   }
 
-  Sniper(const Sniper&) = delete;
-  Sniper& operator=(const Sniper&) = delete;
-
  private:
-  void run(std::uint64_t seed) {
+  void run(std::uint64_t seed, const std::stop_token& over) const {
     std::mt19937_64 random(seed);
-    while (!over_) {
+    while (!over.stop_requested()) {
       ::usleep(static_cast<unsigned>(random() % 20'000));
       const std::vector<int> workers = grandchildren();
       if (workers.empty()) continue;
@@ -250,15 +260,14 @@ class Sniper {
     return all;
   }
 
-  std::atomic<bool> over_{false};
   const SharedCounts shots_{1};
-  std::thread thread_;
+  std::jthread thread_;
 };
 
 /// Whoever is shot costs an item at most its attempt.
 void run_shot_at(std::uint64_t seed, std::size_t workers, const TempDir& dir) {
   INFO("seed " << seed << ", " << workers << " workers");
-  const Sniper sniper(seed);
+  Sniper sniper(seed);
   std::vector<int> items(3000);
   std::iota(items.begin(), items.end(), 0);
   const auto path = dir / ("shot-" + std::to_string(seed) + ".jsonl");
@@ -270,12 +279,14 @@ void run_shot_at(std::uint64_t seed, std::size_t workers, const TempDir& dir) {
       items,
       {.n_workers = workers, .cache_path = path, .backend = pr::Backend::process, .progress = pr::Progress::none});
   check_sums(report);
+  CHECK(report.failed <= static_cast<std::uint64_t>(sniper.shots()));
   CHECK(report.seen == 3000);
   CHECK(report.unfinished == 0);
   CHECK(report.succeeded + report.failed == 3000);
   std::set<std::string> ids;
   for (const std::string& id : ids_in(path)) CHECK(ids.insert(id).second);
   CHECK(ids.size() == report.succeeded);
+  check_results(path, [](int item) { return item; });
   for (const pr::Json& line : values_in(dir / (path.stem().string() + ".failed.jsonl"))) {
     CHECK(ids.insert(line["id"].dump()).second);
     CHECK(line["error"].get<std::string>("kind") == "crash");

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <future>
 #include <memory>
 #include <numeric>
@@ -20,6 +21,7 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -66,6 +68,15 @@ class Undertaker {
   }
 };
 
+/// Whether the process has one of the job's files open.
+bool holds_a_file(int process) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/fd")) {
+    std::error_code ignored;
+    if (std::filesystem::read_symlink(entry, ignored).string().find(".jsonl") != std::string::npos) return true;
+  }
+  return false;
+}
+
 /// What the forked process makes of an exception of the job.
 template <class Job>
 int code_of(Job job) {
@@ -106,11 +117,15 @@ TEST_CASE("nothing is left of a job that comes to its end, well or not") {
 TEST_CASE("nothing is left of a job whose process is killed, whatever its workers are doing") {
   const TempDir dir;
   const Undertaker undertaker;
-  const SharedCounts begun(1);
+  const SharedCounts begun(1), processes(5);
   const int way = GENERATE(0, 1, 2, 3);
   Child child([&](const Parent&) {
-    const auto fn = [&](int) {
-      if (way == 3 && ::fork() == 0) loop_unmoved_by(SIGTERM);
+    const auto fn = [&](int item) {
+      const int grandchild = way == 3 ? ::fork() : ::getpid();
+      if (grandchild == 0) loop_unmoved_by(SIGTERM);
+      processes[static_cast<std::size_t>(item)] = ::getpid();
+      processes[static_cast<std::size_t>(item) + 2] = grandchild;
+      processes[4] = ::getppid();
       ++begun[0];
       if (way == 0) loop_for_ever();
       if (way == 1) loop_unmoved_by(SIGTERM);
@@ -120,10 +135,10 @@ TEST_CASE("nothing is left of a job whose process is killed, whatever its worker
     return pr::map(fn, numbers(10), in_processes(dir)).exit_code();
   });
   REQUIRE(eventually([&] { return begun[0] == 2; }));
+  for (std::size_t i = 0; i < 5; ++i) CHECK_FALSE(holds_a_file(processes[i]));
   child.send(SIGKILL);
   CHECK(child.end() == -SIGKILL);
   CHECK(Undertaker::nobody_left());
-  // Nor is the file held any longer.
   Child next([&](const Parent&) { return pr::map([](int) {}, numbers(10), in_processes(dir)).exit_code(); });
   CHECK(next.end() == 0);
 }

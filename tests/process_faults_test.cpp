@@ -60,6 +60,7 @@ pr::Json failure_of_one(Fn fn, pr::Options options, const TempDir& dir, int culp
   std::vector<int> others = numbers(count);
   std::erase(others, culprit);
   CHECK(sorted(ids_in(dir / "r.jsonl")) == ids(others));
+  check_results(dir / "r.jsonl", [](int item) { return item * 2; });
   pr::Json failure = the_failure(dir);
   CHECK(failure["id"] == culprit);
   return failure;
@@ -140,6 +141,7 @@ TEST_CASE("an item that ends its worker is tried as often as it may be, and no m
     CHECK(attempts[item] == (item == 5 || item == 6 ? 3 : item == 7 ? 2 : 1));
   }
   for (const pr::Json& failure : values_in(dir / "r.failed.jsonl")) CHECK(failure.get<int>("attempts") == 3);
+  check_results(dir / "r.jsonl", [](int item) { return item; });
 }
 
 TEST_CASE("a worker that is killed while it has nothing to do is nobody's failure") {

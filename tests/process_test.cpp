@@ -303,6 +303,7 @@ TEST_CASE("a worker has none of pararun's descriptors, of whatever job, and defa
     CHECK((mine.contains(fd.substr(0, fd.find(' '))) || by_looking));
     CHECK(fd.find("eventfd") == std::string::npos);
     CHECK(fd.find("socket") == std::string::npos);
+    CHECK(fd.find(".jsonl") == std::string::npos);
   }
 }
 

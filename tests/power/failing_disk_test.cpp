@@ -54,13 +54,13 @@ void complete(LoopDisk& disk, Ledger& ledger, const std::string& engine) {
 TEST_CASE("what was counted before a sync failed is on the disk, nothing is counted after, and the job can go on") {
   const TempDir dir;
   LoopDisk disk(dir / "image", dir / "disk", kDiskBytes);
+  Tally tally("a sync that fails");
   if (!disk.reason().empty()) {
     WARN(disk.reason());
     return;
   }
   const std::string engine = GENERATE("map", "store");
   Ledger ledger(disk / "r.jsonl", kItems);
-  Tally tally("a sync that fails");
   tally.begin();
   ledger.before_run();
   disk.break_behind(LoopDisk::kJournalEnd);
@@ -84,12 +84,12 @@ TEST_CASE("what was counted before a sync failed is on the disk, nothing is coun
 TEST_CASE("lines of an earlier run that the disk has lost are not taken for safe") {
   const TempDir dir;
   LoopDisk disk(dir / "image", dir / "disk", kDiskBytes);
+  Tally tally("a sync that fails");
   if (!disk.reason().empty()) {
     WARN(disk.reason());
     return;
   }
   Ledger ledger(disk / "r.jsonl", kItems);
-  Tally tally("a sync that fails");
   tally.begin();
   disk.break_behind(LoopDisk::kJournalEnd);
   Killable earlier(disk / "r.jsonl", arguments("map", "process"));

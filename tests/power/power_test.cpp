@@ -133,12 +133,12 @@ void lose_power(LoopDisk& disk, Random& random, std::uint64_t cuts, Counts& coun
 void lose_power_in_jobs(std::uint64_t jobs, std::uint64_t cuts_each) {
   const TempDir dir;
   LoopDisk disk(dir / "image", dir / "disk", kDiskBytes);
+  Counts counts;
   if (!disk.reason().empty()) {
     WARN(disk.reason());
     return;
   }
   Random random(Catch::rngSeed());
-  Counts counts;
   for (std::uint64_t job = 0; job < jobs; ++job) {
     lose_power(disk, random, cuts_each, counts);
     for (const char* name : {"r.jsonl", "r.failed.jsonl", "r.torn.jsonl", "r.failed.torn.jsonl"}) {

@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <numeric>
 #include <string>
 #include <vector>
+
+#include <catch2/catch.hpp>
 
 #include <pararun/options.hpp>
 
@@ -23,6 +26,16 @@ inline std::vector<int> numbers(int count) {
   std::vector<int> items(static_cast<std::size_t>(count));
   std::iota(items.begin(), items.end(), 0);
   return items;
+}
+
+/// Checks that each result is what `expected` makes of the item beside it.
+template <class Fn>
+void check_results(const std::filesystem::path& path, Fn expected) {
+  for (const Json& line : values_in(path)) {
+    const int item = line.get<int>("id");
+    INFO("item " << item);
+    CHECK(line["result"] == expected(item));
+  }
 }
 
 /// As `ids_in` tells them, sorted.
