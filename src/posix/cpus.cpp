@@ -13,7 +13,8 @@
 #include <optional>
 #include <sstream>
 #include <string_view>
-#include <vector>
+
+#include "posix/control_groups.hpp"
 
 namespace pararun::posix {
 namespace {
@@ -46,17 +47,6 @@ std::optional<std::string> first_line(const fs::path& path) {
   return line;
 }
 
-/// The groups from `group` up to the top, as directories below `mount`.
-std::vector<fs::path> upwards(const fs::path& mount, fs::path group) {
-  std::vector<fs::path> directories;
-  for (group = group.lexically_normal().relative_path(); !group.empty(); group = group.parent_path()) {
-    directories.push_back(mount / group);
-  }
-  // In a container the group's path may be one of the host's: then only the top is there.
-  directories.push_back(mount);
-  return directories;
-}
-
 /// `cpu.max`: "quota period" or "max period", in microseconds.
 std::optional<double> quota_v2(const fs::path& directory) {
   const auto line = first_line(directory / "cpu.max");
@@ -78,37 +68,13 @@ std::optional<double> quota_v1(const fs::path& directory) {
   return static_cast<double>(*q) / static_cast<double>(*p);
 }
 
-/// Whether `name` is in a list with commas.
-bool names(std::string_view list, std::string_view name) {
-  for (std::size_t begin = 0; begin <= list.size();) {
-    const std::size_t end = std::min(list.find(',', begin), list.size());
-    if (list.substr(begin, end - begin) == name) return true;
-    begin = end + 1;
-  }
-  return false;
-}
-
 /// The smallest quota on the way from the process's own group to the top.
 std::optional<double> control_group_quota(const fs::path& root) {
   std::optional<double> smallest;
-  const auto consider = [&](std::optional<double> quota) {
-    if (quota && (!smallest || *quota < *smallest)) smallest = quota;
-  };
-  std::ifstream groups(root / "proc/self/cgroup");
-  // Each line is "number:controllers:path"; version 2 has number 0 and no controllers.
-  for (std::string line; std::getline(groups, line);) {
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string_view controllers = std::string_view(line).substr(first + 1, second - first - 1);
-    const fs::path group = line.substr(second + 1);
-    if (controllers.empty()) {
-      for (const char* mount : {"sys/fs/cgroup", "sys/fs/cgroup/unified"}) {
-        for (const fs::path& directory : upwards(root / mount, group)) consider(quota_v2(directory));
-      }
-    } else if (names(controllers, "cpu")) {
-      for (const char* mount : {"sys/fs/cgroup/cpu", "sys/fs/cgroup/cpu,cpuacct"}) {
-        for (const fs::path& directory : upwards(root / mount, group)) consider(quota_v1(directory));
-      }
+  for (const ControlGroup& group : control_groups(root, "cpu")) {
+    for (const fs::path& directory : group.directories) {
+      const auto quota = group.unified ? quota_v2(directory) : quota_v1(directory);
+      if (quota && (!smallest || *quota < *smallest)) smallest = quota;
     }
   }
   return smallest;

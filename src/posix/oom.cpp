@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "posix/control_groups.hpp"
+
 namespace pararun::posix {
 namespace {
 
@@ -23,21 +25,13 @@ std::optional<std::uint64_t> count_in(const fs::path& path) {
   return std::nullopt;
 }
 
-/// Each line of that file is "number:controllers:path"; version 2 has number 0 and no controllers.
+/// Of the innermost group that tells.
 std::optional<std::uint64_t> count_of_group(const fs::path& root) {
-  std::ifstream groups(root / "proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
-    const fs::path group = fs::path(line.substr(second + 1)).relative_path();
-    std::optional<std::uint64_t> count;
-    if (controllers == ",,") {
-      count = count_in(root / "sys/fs/cgroup" / group / "memory.events");
-    } else if (controllers.find(",memory,") != std::string::npos) {
-      count = count_in(root / "sys/fs/cgroup/memory" / group / "memory.oom_control");
+  for (const ControlGroup& group : control_groups(root, "memory")) {
+    for (const fs::path& directory : group.directories) {
+      const auto count = count_in(directory / (group.unified ? "memory.events" : "memory.oom_control"));
+      if (count) return count;
     }
-    if (count) return count;
   }
   return std::nullopt;
 }
