@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <any>
 #include <cerrno>
 #include <exception>
 #include <filesystem>
@@ -68,6 +69,11 @@ TEST_CASE("standard exceptions arrive as what they are") {
   CHECK(file.path2() == "/b");
   CHECK(std::string(file.what()) ==
         std::filesystem::filesystem_error("cannot copy", "/a", "/b", std::make_error_code(std::errc::io_error)).what());
+  const std::string repeated = std::system_error(EPERM, std::generic_category()).what() + std::string(", it says");
+  CHECK(std::string(crossed<std::system_error>([] {
+                      throw std::system_error(EPERM, std::generic_category(), "Operation not permitted, it says");
+                    }).what()) == std::system_error(EPERM, std::generic_category(), repeated).what());
+  crossed<std::bad_any_cast>([] { throw std::bad_any_cast(); });
   const std::ios_base::failure stream("cannot read");
   CHECK(std::string(crossed<std::ios_base::failure>([] { throw std::ios_base::failure("cannot read"); }).what()) ==
         stream.what());
@@ -77,6 +83,11 @@ TEST_CASE("so do those of this library") {
   CHECK(std::string(crossed<pr::JsonError>([] { throw pr::JsonError("no field"); }).what()) == "no field");
   const auto failure = crossed<pr::ItemFailure>([] { throw pr::ItemFailure("bad line", pr::object("line", 17)); });
   CHECK(failure.details() == R"({"line":17})");
+  CHECK(crossed<pr::BadItem>([] { throw pr::BadItem("no id", "a.jsonl:3"); }).where() == "a.jsonl:3");
+  const auto broken = crossed<pr::BrokenWorkerError>([] { throw pr::BrokenWorkerError("gone", 9, {}, true); });
+  CHECK(broken.signal() == 9);
+  CHECK_FALSE(broken.exit_code());
+  CHECK(broken.out_of_memory());
 }
 
 TEST_CASE("others arrive as RemoteError, with the name of their type") {
@@ -84,6 +95,7 @@ TEST_CASE("others arrive as RemoteError, with the name of their type") {
   CHECK(strange.type().find("Strange") != std::string::npos);
   CHECK(strange.message() == "odd");
   CHECK(crossed<pr::RemoteError>([] { throw 3; }).type() == "int");
+  CHECK(std::string(crossed<pr::RemoteError>([] { throw pr::RemoteError("Odd", "odd"); }).what()) == "Odd: odd");
 }
 
 TEST_CASE("what cannot be sent back is an exception, and the worker lives on") {

@@ -123,7 +123,7 @@ class BrokenWorkerError : public Error {
   bool out_of_memory_;
 };
 
-/// A call in a worker process threw something that is neither a standard exception nor one of these.
+/// A call in a worker process threw something that cannot arrive as what it is: see `WorkerPool::run`.
 class RemoteError : public Error {
  public:
   RemoteError(std::string type, std::string message)

@@ -2,6 +2,7 @@
 
 #include <cxxabi.h>
 
+#include <any>
 #include <array>
 #include <exception>
 #include <functional>
@@ -25,7 +26,17 @@ namespace pararun::process {
 namespace {
 
 // What kind of exception it is, followed by an index or by what the kind needs.
-enum class Kind : std::uint8_t { other, spoken, silent, system, stream, file_system, item_failure };
+enum class Kind : std::uint8_t {
+  other,
+  spoken,
+  silent,
+  system,
+  stream,
+  file_system,
+  item_failure,
+  bad_item,
+  broken_worker
+};
 
 template <class... T>
 struct Types {};
@@ -33,12 +44,12 @@ struct Types {};
 /// Those that are made of their message.
 using Spoken = Types<std::logic_error, std::invalid_argument, std::domain_error, std::length_error, std::out_of_range,
                      std::runtime_error, std::range_error, std::overflow_error, std::underflow_error, Error, BadResult,
-                     BadItem, TimeoutError, JsonError, BrokenWorkerError>;
+                     TimeoutError, JsonError>;
 
 /// Those that always say the same.
-using Silent =
-    Types<std::exception, std::bad_exception, std::bad_alloc, std::bad_array_new_length, std::bad_cast, std::bad_typeid,
-          std::bad_function_call, std::bad_weak_ptr, std::bad_optional_access, std::bad_variant_access>;
+using Silent = Types<std::exception, std::bad_exception, std::bad_alloc, std::bad_array_new_length, std::bad_cast,
+                     std::bad_any_cast, std::bad_typeid, std::bad_function_call, std::bad_weak_ptr,
+                     std::bad_optional_access, std::bad_variant_access>;
 
 template <class... T>
 std::optional<std::uint8_t> index_in(Types<T...>, const std::type_info& type) {
@@ -83,11 +94,13 @@ const std::error_category* category_named(const std::string& name) {
   return nullptr;
 }
 
-/// What such an exception was told, to which it adds the error's own message.
-std::string told(const std::system_error& error) {
-  const std::string what = error.what();
-  const std::size_t end = what.find(error.code().message());
-  return end == std::string::npos || end < 2 ? std::string() : what.substr(0, end - 2);  // ": "
+/// What such an exception was told, to which it adds the error's own message, and `more`.
+std::string told(const std::system_error& error, const std::string& more = {}) {
+  std::string what = error.what();
+  const std::string added = ": " + error.code().message() + more;
+  if (!what.ends_with(added)) return {};
+  what.resize(what.size() - added.size());
+  return what;
 }
 
 void write_code(WireWriter& out, const std::system_error& error) {
@@ -109,7 +122,11 @@ bool write_system_error(WireWriter& out, const std::exception& exception) {
   if (type == typeid(std::filesystem::filesystem_error)) {
     constexpr std::string_view kAdded = "filesystem error: ";
     const auto& file = static_cast<const std::filesystem::filesystem_error&>(exception);
-    std::string said = told(file);
+    std::string paths;
+    for (const std::filesystem::path* path : {&file.path1(), &file.path2()}) {
+      if (!path->empty()) paths += " [" + path->string() + "]";
+    }
+    std::string said = told(file, paths);
     if (said.starts_with(kAdded)) said.erase(0, kAdded.size());
     write_code(out.value(Kind::file_system), file);
     out.value(said).value(file.path1()).value(file.path2());
@@ -130,6 +147,16 @@ void write(WireWriter& out, const std::exception& exception) {
   } else if (type == typeid(ItemFailure)) {
     const auto& failure = static_cast<const ItemFailure&>(exception);
     out.value(Kind::item_failure).value(std::string(failure.what())).value(failure.details());
+  } else if (type == typeid(BadItem)) {
+    const auto& bad = static_cast<const BadItem&>(exception);
+    out.value(Kind::bad_item).value(std::string(bad.what())).value(bad.where());
+  } else if (type == typeid(BrokenWorkerError)) {
+    const auto& broken = static_cast<const BrokenWorkerError&>(exception);
+    out.value(Kind::broken_worker).value(std::string(broken.what()));
+    out.value(broken.signal()).value(broken.exit_code()).value(broken.out_of_memory());
+  } else if (type == typeid(RemoteError)) {
+    const auto& remote = static_cast<const RemoteError&>(exception);
+    out.value(Kind::other).value(remote.type()).value(remote.message());
   } else if (!write_system_error(out, exception)) {
     out.value(Kind::other).value(detail::readable_type(type.name())).value(std::string(exception.what()));
   }
@@ -179,6 +206,16 @@ void throw_exception(WireReader& in) {
       const auto details = in.value<std::string>();
       if (details.empty()) throw ItemFailure(message);
       throw ItemFailure(message, Json::parse(details));
+    }
+    case Kind::bad_item: {
+      const auto problem = in.value<std::string>();
+      throw BadItem(problem, in.value<std::string>());
+    }
+    case Kind::broken_worker: {
+      const auto cause = in.value<std::string>();
+      const auto signal = in.value<std::optional<int>>();
+      const auto exit_code = in.value<std::optional<int>>();
+      throw BrokenWorkerError(cause, signal, exit_code, in.value<bool>());
     }
     case Kind::other:
       break;
