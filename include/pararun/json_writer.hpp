@@ -138,9 +138,8 @@ class JsonWriter {
   /// A whole value by its text, which another writer has written, with what that one says of the member that both
   /// watch, counted from the beginning of the text.
   JsonWriter& value_text(std::string_view text, Span watched) {
-    const std::size_t begin = out_->size();
     literal(text);
-    if (!watched_.empty() && watched.length > 0) found_ = {begin + watched.begin, watched.length};
+    if (!watched_.empty() && watched.length > 0) found_ = {out_->size() - text.size() + watched.begin, watched.length};
     return *this;
   }
 

@@ -48,7 +48,6 @@ class BatchMessage {
 struct ReplyHead {
   enum class Kind : std::uint8_t { result, exception, timeout, bad_result, bad_item };
 
-  std::uint64_t size = 0;                     ///< of the text
   std::int64_t took = 0;                      ///< nanoseconds
   std::uint64_t key_begin = 0, key_size = 0;  ///< `JsonWriter::watched`
   Kind kind = Kind::result;
