@@ -3,7 +3,6 @@
 #include <pararun/options.hpp>
 
 #include <pthread.h>
-#include <sys/prctl.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,6 +36,7 @@
 #include "support/process_job.hpp"
 #include "support/shared_counts.hpp"
 #include "support/temp_dir.hpp"
+#include "support/undertaker.hpp"
 
 namespace pr = pararun;
 using namespace pararun::testing;
@@ -45,29 +45,6 @@ using Parent = Child::Parent;
 
 namespace {
 
-constexpr int kThrown = 17;
-
-/// Inherits what its descendants leave behind, and says whether they leave anything.
-class Undertaker {
- public:
-  Undertaker() { REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0); }
-  ~Undertaker() {
-    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-    }
-  }
-  Undertaker(const Undertaker&) = delete;
-  Undertaker& operator=(const Undertaker&) = delete;
-
-  /// Whether all are dead, or will be without anybody's help.
-  static bool nobody_left() {
-    return eventually([] {
-      while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-      }
-      return ::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD;
-    });
-  }
-};
-
 /// Whether the process has one of the job's files open.
 bool holds_a_file(int process) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/fd")) {
@@ -75,16 +52,6 @@ bool holds_a_file(int process) {
     if (std::filesystem::read_symlink(entry, ignored).string().find(".jsonl") != std::string::npos) return true;
   }
   return false;
-}
-
-/// What the forked process makes of an exception of the job.
-template <class Job>
-int code_of(Job job) {
-  try {
-    return job();
-  } catch (const std::exception&) {
-    return kThrown;
-  }
 }
 
 }  // namespace
@@ -141,31 +108,6 @@ TEST_CASE("nothing is left of a job whose process is killed, whatever its worker
   CHECK(Undertaker::nobody_left());
   Child next([&](const Parent&) { return pr::map([](int) {}, numbers(10), in_processes(dir)).exit_code(); });
   CHECK(next.end() == 0);
-}
-
-TEST_CASE("the death of the template ends the job with an error, and its workers") {
-  const TempDir dir;
-  const Undertaker undertaker;
-  const SharedCounts facts(3);
-  Child child([&](const Parent&) {
-    return code_of([&] {
-      const auto fn = [&](int item) {
-        if (item < 4) return;
-        facts[1] = ::getppid();
-        ++facts[0];
-        loop_unmoved_by(SIGTERM);
-      };
-      return pr::map(fn, numbers(10), in_processes(dir)).exit_code();
-    });
-  });
-  REQUIRE(eventually([&] { return facts[0] == 2; }));
-  const bool parent_too = GENERATE(false, true);
-  if (parent_too) child.send(SIGKILL);
-  REQUIRE(::kill(facts[1], SIGKILL) == 0);
-  CHECK(child.end() == (parent_too ? -SIGKILL : kThrown));
-  CHECK(Undertaker::nobody_left());
-  CHECK(count_lines(dir / "r.jsonl") <= 4);
-  CHECK(read_file(dir / "r.failed.jsonl").empty());
 }
 
 TEST_CASE("nothing is left of a pool, whether its process ends, is killed or forgets it") {
@@ -310,39 +252,6 @@ TEST_CASE("a timer that the program starts again in each process it forks ends n
     return pr::map([](int) {}, numbers(2000), in_processes(dir)).exit_code();
   });
   CHECK(child.end() == 0);
-}
-
-TEST_CASE("what is printed appears once, whoever prints it") {
-  const TempDir dir;
-  Child child([&](const Parent&) {
-    std::printf("before;");
-    pr::map([](int item) { std::printf("item %d;", item); }, numbers(3), in_processes(dir));
-    std::printf("after;");
-    std::fflush(stdout);
-    return 0;
-  });
-  const std::string printed = child.printed();
-  for (const char* text : {"before;", "item 0;", "item 1;", "item 2;", "after;"}) {
-    INFO(text);
-    const std::size_t at = printed.find(text);
-    REQUIRE(at != std::string::npos);
-    CHECK(printed.find(text, at + 1) == std::string::npos);
-  }
-}
-
-TEST_CASE("standard input is left to whom it belongs") {
-  const TempDir dir;
-  std::array<int, 2> pipe{};
-  REQUIRE(::pipe2(pipe.data(), O_CLOEXEC) == 0);
-  REQUIRE(::write(pipe[1], "text", 4) == 4);
-  Child child([&](const Parent&) {
-    ::dup2(pipe[0], STDIN_FILENO);
-    pr::map([](int) {}, numbers(20), in_processes(dir));
-    std::array<char, 8> text{};
-    return ::read(STDIN_FILENO, text.data(), text.size()) == 4 ? 0 : 1;
-  });
-  CHECK(child.end() == 0);
-  for (const int fd : pipe) ::close(fd);
 }
 
 namespace {

@@ -4,6 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -15,6 +18,7 @@
 #include <memory>
 #include <numeric>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <stdexcept>
 #include <stop_token>
@@ -52,7 +56,53 @@ struct Stranger {
   int id = 0;
 };
 
+/// Tells when it is dropped, in whatever process.
+class Fragile {
+ public:
+  static constexpr int kCount = 20'000;
+
+  Fragile() = default;
+  explicit Fragile(int number) : number_(number) {}
+  Fragile(Fragile&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Fragile& operator=(Fragile&& other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~Fragile() {
+    if (number_ >= 0) dropped_[static_cast<std::size_t>(number_)] = true;
+  }
+  int number() const { return number_; }
+  static inline std::atomic<int> written_late{0};
+  static bool dropped(int number) { return dropped_[static_cast<std::size_t>(number)]; }
+
+ private:
+  static inline std::array<std::atomic<bool>, kCount> dropped_{};
+  int number_ = -1;
+};
+
 }  // namespace shop
+
+/// Some are slow to be written; what comes after them must not be run, and dropped, meanwhile.
+template <>
+struct pararun::Wire<shop::Fragile> {
+  static void write(WireWriter& out, const shop::Fragile& item) {
+    const int number = item.number();
+    if (number < 0 || shop::Fragile::dropped(number)) ++shop::Fragile::written_late;
+    const int next = std::min(number + 1, shop::Fragile::kCount - 1);
+    if (number % 1000 == 500) std::ignore = eventually([&] { return shop::Fragile::dropped(next); }, 30ms);
+    out.value(number);
+  }
+  static shop::Fragile read(WireReader& in) { return shop::Fragile(in.value<int>()); }
+};
+
+namespace {
+
+bool has_action(int signal, void (*handler)(int)) {
+  struct sigaction action {};
+  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == handler;
+}
+
+}  // namespace
 
 TEST_CASE("items are worked on in processes of their own, by any function, with what it refers to") {
   const TempDir dir;
@@ -279,12 +329,10 @@ TEST_CASE("a worker has none of pararun's descriptors, of whatever job, and defa
     }
     ::sigset_t mask;
     ::pthread_sigmask(SIG_SETMASK, nullptr, &mask);
-    struct sigaction usr1 {
-    }, interrupt{};
-    ::sigaction(SIGUSR1, nullptr, &usr1);
-    ::sigaction(SIGINT, nullptr, &interrupt);
-    return pr::object("fds", found, "blocked", ::sigismember(&mask, SIGTERM) + ::sigismember(&mask, SIGCHLD), "usr1",
-                      usr1.sa_handler == SIG_DFL, "interrupt", interrupt.sa_handler == SIG_IGN);
+    int defaults = 0;
+    for (const int signal : {SIGUSR1, SIGCHLD, SIGPIPE, SIGHUP, SIGQUIT}) defaults += has_action(signal, SIG_DFL);
+    return pr::object("fds", found, "blocked", ::sigismember(&mask, SIGTERM) + ::sigismember(&mask, SIGCHLD),
+                      "defaults", defaults, "interrupt", has_action(SIGINT, SIG_IGN));
   };
   const auto job_in_job = [&](int) {
     const pr::WorkerPool pool({.max_workers = 1});
@@ -295,7 +343,7 @@ TEST_CASE("a worker has none of pararun's descriptors, of whatever job, and defa
   ::signal(SIGUSR1, SIG_DFL);
   const pr::Json line = values_in(dir / "r.jsonl").at(0);
   CHECK(line.get<int>("blocked") == 0);
-  CHECK(line.get<bool>("usr1"));
+  CHECK(line.get<int>("defaults") == 5);
   CHECK(line.get<bool>("interrupt"));
   for (const std::string& fd : line.get<std::vector<std::string>>("fds")) {
     INFO(fd);
@@ -305,6 +353,15 @@ TEST_CASE("a worker has none of pararun's descriptors, of whatever job, and defa
     CHECK(fd.find("socket") == std::string::npos);
     CHECK(fd.find(".jsonl") == std::string::npos);
   }
+}
+
+TEST_CASE("items that take their time to be sent are not given to others meanwhile") {
+  const auto items = std::views::iota(0, shop::Fragile::kCount) |
+                     std::views::transform([](int number) { return shop::Fragile(number); });
+  const pr::Report report = pr::map([](const shop::Fragile& item) { return item.number(); }, items,
+                                    {.n_workers = 2, .backend = pr::Backend::process, .progress = pr::Progress::none});
+  CHECK(report.succeeded == shop::Fragile::kCount);
+  CHECK(shop::Fragile::written_late == 0);
 }
 
 TEST_CASE("an exception of the input ends the job, and the workers with it") {

@@ -4,16 +4,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <future>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <tuple>
+#include <vector>
 
 #include <catch2/catch.hpp>
 
+#include "support/child.hpp"
 #include "support/culprits.hpp"
 #include "support/ends.hpp"
 #include "support/job.hpp"
@@ -138,6 +144,61 @@ TEST_CASE("the death of the template breaks the calls in progress, and no later 
   CHECK_THROWS_AS(call.get(), pr::BrokenWorkerError);
   for (int i = 0; i < 3; ++i) CHECK(pool.run(half, 1.0) == 0.5);
   CHECK(parent_of(pool.run(pid)) != keeper);
+}
+
+TEST_CASE("a pool can be closed by several threads, and looked at meanwhile") {
+  for (int round = 0; round < 20; ++round) {
+    pr::WorkerPool pool({.max_workers = 1});
+    const int worker = pool.run(pid);
+    std::atomic<int> early{0};
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 3; ++i) {
+      threads.emplace_back([&] {
+        std::ignore = pool.statistics();
+        pool.close();
+        early += runs(worker);
+        std::ignore = pool.statistics();
+      });
+    }
+    threads.clear();
+    CHECK(early == 0);
+  }
+}
+
+TEST_CASE("a call can be made by the destructor of a global") {
+  Child child([](const Child::Parent&) {
+    static const struct Late {
+      ~Late() { ::_exit(pr::isolate(half, 2.0) == 1.0 ? 0 : 1); }
+    } late;
+    pr::isolate(half, 4.0);
+    std::exit(2);
+    return 3;
+  });
+  CHECK(child.end() == 0);
+}
+
+TEST_CASE("a process that was forked while threads wait for the pool can destroy its copy") {
+  auto pool = std::make_unique<pr::WorkerPool>(pr::PoolOptions{.max_workers = 1});
+  std::stop_source stop;
+  auto call = std::async(std::launch::async, [&] { pool->run(stop.get_token(), [] { loop_for_ever(); }); });
+  REQUIRE(eventually([&] { return pool->statistics().running_workers == 1; }));
+  auto waiting = std::async(std::launch::async, [&] { pool->run(stop.get_token(), nothing); });
+  // Nobody tells whether the other thread waits yet.
+  bool ended = true;
+  for (int round = 0; ended && round < 50; ++round) {
+    const auto child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      pool.reset();
+      ::_exit(0);
+    }
+    ended = eventually([&] { return ::waitpid(child, nullptr, WNOHANG) == child; });
+    if (!ended) ::kill(child, SIGKILL);
+  }
+  CHECK(ended);
+  stop.request_stop();
+  CHECK_THROWS_AS(call.get(), pr::BrokenWorkerError);
+  CHECK_THROWS_AS(waiting.get(), pr::BrokenWorkerError);
 }
 
 TEST_CASE("a process that was forked is told that the pool is not its own") {

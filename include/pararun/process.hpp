@@ -14,7 +14,8 @@
 ///
 /// What is safe: to make a pool whatever other threads do at that moment, in as far as `malloc` and the C library's
 /// streams are concerned. A lock of the program's own, or of another library, that another thread holds at that moment
-/// stays locked in the workers for ever. oneTBB does not survive a fork: calls must not use it.
+/// stays locked in the workers for ever. oneTBB does not survive a fork: calls must not use it. `std::cout` after
+/// `std::ios::sync_with_stdio(false)` must be flushed before the pool is made, and in the calls that print.
 ///
 /// What it is not: a wall against attackers. A worker is the same user with the same files and may do whatever this
 /// process may.
@@ -87,9 +88,10 @@ class WorkerPool {
   /// Calls `fn(args...)` in a worker and returns what it returns. `fn` is a function, or a callable without state. The
   /// arguments and the result cross as values (`wire.hpp`).
   ///
-  /// Throws what the call throws: a standard exception, or one of pararun's, arrives as what it is, if it is exactly
-  /// that; any other as `RemoteError`. A worker that dies throws `BrokenWorkerError`; the next call gets a fresh one.
-  /// One that had died before is not noticed.
+  /// Throws what the call throws: an exception of `<stdexcept>`, `<new>` or `<system_error>`, of a stream, a file
+  /// system, a bad cast or access, or of pararun's but `OptionsError` and those that name a file, arrives as what it
+  /// is, if it is exactly that; any other as `RemoteError`. A worker that dies throws `BrokenWorkerError`; the next
+  /// call gets a fresh one. One that had died before is not noticed.
   template <class F, class... Args>
   requires(!std::same_as<std::remove_cvref_t<F>, std::stop_token>) auto run(F&& fn, Args&&... args) {
     return run(std::stop_token(), std::forward<F>(fn), std::forward<Args>(args)...);
@@ -135,7 +137,7 @@ class WorkerPool {
   /// Where the call returns something, `take(to, ...)` is given that.
   void call(const std::stop_token& stop, std::string& message, void (*take)(void* to, WireReader& in), void* to);
 
-  const std::unique_ptr<process::Pool> pool_;
+  std::unique_ptr<process::Pool> pool_;
 };
 
 namespace detail {

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <thread>
 
 #include <pararun/error.hpp>
 #include <pararun/wire.hpp>
@@ -16,19 +15,14 @@ namespace {
 
 using namespace std::chrono_literals;
 using process::Death;
+using process::kTick;
 using Event = process::Worker::Event;
-
-// Who waits for a worker looks up this often, for what nobody wakes it for: a forced stop, the template's death.
-constexpr auto kTick = 50ms;
 
 // Between the request to end and the end, for functions that have something to put in order.
 constexpr auto kGrace = 1s;
 
-// A worker that has not begun with anything after this long never will: somebody has stopped it.
+// A worker that could, and has not begun with anything after this long, never will: somebody has stopped it.
 constexpr auto kAwakening = 10s;
-
-// So many workers in a row may die, or not even come to life, before any of them has begun with the item.
-constexpr unsigned kMostBarren = 10;
 
 // Items are sent together up to this much.
 constexpr std::size_t kMostBytes = 1 << 20;
@@ -51,6 +45,29 @@ Failure crash(const Death& death) {
   return failure;
 }
 
+/// Keeps the items of a token from being withdrawn while they are read: others would run them, and drop them.
+class Encoding {
+ public:
+  Encoding(Token& token, Errand& errand) : token_(token), errand_(errand) {
+    const std::lock_guard lock(token_.lock);
+    end_ = errand_.encoding = token_.end;
+  }
+  ~Encoding() {
+    const std::lock_guard lock(token_.lock);
+    errand_.encoding = 0;
+  }
+  Encoding(const Encoding&) = delete;
+  Encoding& operator=(const Encoding&) = delete;
+
+  /// Behind the last one.
+  std::uint32_t end() const noexcept { return end_; }
+
+ private:
+  Token& token_;
+  Errand& errand_;
+  std::uint32_t end_ = 0;
+};
+
 }  // namespace
 
 ProcessCaller::ProcessCaller(detail::Work& work, Shared& shared)
@@ -67,7 +84,7 @@ bool ProcessCaller::call(Token& token, std::uint32_t, detail::Call& call, Clock:
 
 bool ProcessCaller::send_out(Token& token, detail::Call& call, Outcome& outcome) {
   Errand& errand = errand_of(token);
-  for (unsigned barren = 0;; ++barren) {
+  for (process::BarrenStarts barren;;) {
     if (token.next >= errand.end || !errand.open) {
       close(token, errand);
       if (!encode(token, errand, call, outcome.failure)) return false;
@@ -89,6 +106,7 @@ bool ProcessCaller::send_out(Token& token, detail::Call& call, Outcome& outcome)
         return end_overdue(token, errand, call, outcome);
       case Wait::asleep:
         bury(token, errand, crew_.end(*errand.worker, 0s));
+        death = {Death::How::asleep, 0};
         break;
       case Wait::dead:
         death = errand.worker->death();
@@ -98,15 +116,14 @@ bool ProcessCaller::send_out(Token& token, detail::Call& call, Outcome& outcome)
         outcome.failure = crash(death);
         return false;
     }
-    if (barren == kMostBarren) throw Error("worker processes end before they begin: " + describe(death));
-    // Where there are too many processes at the moment there may be fewer in a moment.
-    if (death.how == Death::How::not_born) std::this_thread::sleep_for(2ms * (1U << barren));
+    if (!barren.may_go_on(death)) throw Error("worker processes end before they begin: " + describe(death));
   }
 }
 
 std::uint32_t ProcessCaller::withdraw(Token& token, std::uint32_t from) noexcept {
   const Errand* errand = token.errand;
-  if (errand == nullptr || !errand->open) return from;
+  if (errand == nullptr) return from;
+  if (!errand->open) return std::min(std::max(from, errand->encoding), token.end);
   const std::uint32_t part = std::min(std::max(from, errand->begin) - errand->begin, std::uint32_t{UINT16_MAX});
   return std::max(from, errand->begin + errand->worker->claims().withdraw(static_cast<std::uint16_t>(part)));
 }
@@ -137,14 +154,10 @@ Errand& ProcessCaller::errand_of(Token& token) {
 /// their turn.
 bool ProcessCaller::encode(Token& token, Errand& errand, const detail::Call& call, std::optional<Failure>& failure) {
   detail::Block& block = *token.piece.block;
-  std::uint32_t end = 0;
-  {
-    const std::lock_guard lock(token.lock);
-    end = token.end;
-  }
+  const Encoding encoding(token, errand);
   BatchMessage::begin(errand.message, !call.last_attempt);
   errand.begin = errand.end = token.next;
-  while (errand.end < end && errand.message.size() < kMostBytes) {
+  while (errand.end < encoding.end() && errand.message.size() < kMostBytes) {
     const std::uint32_t slot = block.runnable[errand.end];
     if (errand.end > token.next && !sendable(block, slot)) break;
     std::optional<Failure> problem;
@@ -203,15 +216,16 @@ ProcessCaller::Wait ProcessCaller::receive(const Errand& errand) {
   const auto timeout = shared_.settings.options.timeout;
   // Most replies are there already, and cost no look at the clock.
   Event event = attempt(Clock::time_point::min());
-  const Clock::time_point since = event == Event::time ? Clock::now() : Clock::time_point();
+  Clock::time_point since = event == Event::time ? Clock::now() : Clock::time_point();
   for (Clock::time_point now = since; event == Event::time; now = Clock::now()) {
     const bool begun = errand.begun();
+    if (worker.held_up()) since = now;
     Clock::time_point deadline = since + kAwakening;
     if (begun) deadline = timeout.count() > 0 ? after(worker.began(), timeout) : Clock::time_point::max();
     event = attempt(std::min(deadline, now + kTick));
     if (event != Event::time) break;
     if (shared_.stopping.forced()) return Wait::forced;
-    if (crew_.lost()) throw Error("the process from which the workers are forked has died");
+    if (crew_.lost()) throw Error("the process from which the workers are forked has died, or hangs");
     if (Clock::now() < deadline) continue;
     if (begun) return Wait::overdue;
     if (!errand.begun()) return Wait::asleep;
@@ -261,7 +275,8 @@ bool ProcessCaller::end_overdue(Token& token, Errand& errand, detail::Call& call
   const bool dead = crew_.end(worker, 0s);
   if (event == Event::time) event = worker.receive(Clock::time_point::min());
   const bool delivered = event == Event::ready && deliver(token, errand, call, outcome);
-  if (!delivered) outcome = {.took = Clock::now() - began};
+  // That it took too long stands, whatever a worker out of its mind has written over its beginning.
+  if (!delivered) outcome = {.took = std::max(Clock::now() - began, shared_.settings.options.timeout + 1ns)};
   bury(token, errand, dead);
   return delivered && !outcome.failure;
 }

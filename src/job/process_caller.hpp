@@ -21,6 +21,7 @@ class Errand {
   process::Worker* worker = nullptr;  ///< while the token runs
   std::uint32_t begin = 0, end = 0;   ///< the items that were sent, as the token counts them
   bool open = false;                  ///< the worker's claims are about this; guarded by the token's lock
+  std::uint32_t encoding = 0;         ///< the items before this one are being made a message of; likewise
   std::string message;
   std::uint32_t taken = 0;  ///< so many replies have been taken
 

@@ -162,6 +162,7 @@ struct Area {
   std::atomic<std::int64_t> began{0};  ///< when the last claimed part, or the next, was begun
   alignas(64) Bell worker_bell;
   std::atomic<bool> leave{false};            ///< the worker shall end as soon as it has nothing to do
+  std::atomic<bool> printing{false};         ///< it writes what it has printed, which takes as long as a reader likes
   alignas(64) Bell bell;                     ///< the other side's
   std::atomic<std::uint64_t> death_word{0};  ///< told by the template
   std::atomic<std::int32_t> pid{0};          ///< likewise; 0 before it is born
@@ -180,6 +181,7 @@ struct Area {
     requests.clear();
     replies.clear();
     leave.store(false);
+    printing.store(false);
     pid.store(0);
     set_death({});
   }

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <new>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <pararun/error.hpp>
@@ -32,7 +33,15 @@ constexpr std::size_t kMostReserved = 1 << 26;
 
 // Only a process that hangs in the kernel lives longer than this after SIGKILL.
 constexpr auto kDying = 5s;
-constexpr auto kTick = 50ms;
+
+// So many workers in a row may end before they begin.
+constexpr unsigned kMostBarren = 10;
+
+// A template that is not at work after so long hangs.
+constexpr auto kAwakening = 10s;
+
+// Nor does one that follows orders need so long to end all its workers.
+constexpr auto kLeaving = 10s;
 
 [[noreturn]] void fail_to_start(int error) {
   throw Error("cannot start worker processes: " + std::generic_category().message(error));
@@ -62,6 +71,13 @@ void send_order(int line, Order order) noexcept {
 }
 
 }  // namespace
+
+bool BarrenStarts::may_go_on(const Death& death) {
+  if (count_ == kMostBarren) return false;
+  if (death.how == Death::How::not_born) std::this_thread::sleep_for(2ms * (1U << count_));
+  ++count_;
+  return true;
+}
 
 void Worker::open(std::string& message, std::uint16_t parts) noexcept {
   area_.replies.begin_receiving();
@@ -143,6 +159,7 @@ Crew::Crew(std::size_t places, Service& service)
     const posix::AllSignalsBlocked blocked;
     {
       const posix::OwnFd::Inherited inherited(its);
+      forked_ = Clock::now();
       template_ = ::fork();
       error = errno;
     }
@@ -153,9 +170,22 @@ Crew::Crew(std::size_t places, Service& service)
 }
 
 void Crew::end_all() noexcept {
-  if (::getpid() != owner_ || line_.get() < 0) return;
-  send_order(line_.get(), {.what = Order::What::leave});
-  line_ = posix::OwnFd();
+  if (::getpid() != owner_) return;
+  const std::lock_guard one_at_a_time(ending_);
+  posix::OwnFd line;
+  {
+    const std::lock_guard lock(mutex_);
+    line = std::move(line_);
+  }
+  if (line.get() < 0) return;
+  send_order(line.get(), {.what = Order::What::leave});
+  Clock::time_point deadline = Clock::now() + kLeaving;
+  while (state_of(line.get()) == Template::works && Clock::now() < deadline) {
+    ::pollfd entry{.fd = line.get(), .events = 0, .revents = 0};
+    ::poll(&entry, 1, static_cast<int>(kTick.count()));
+    if (anyone_prints()) deadline = Clock::now() + kLeaving;
+  }
+  if (state_of(line.get()) != Template::gone) ::kill(template_, SIGKILL);  // which ends its workers too
   while (::waitpid(template_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
@@ -214,9 +244,21 @@ std::size_t Crew::idle() {
       idle_.begin(), idle_.end(), [](const Worker* worker) { return worker->started_ && !worker->death(); }));
 }
 
-bool Crew::lost() const noexcept {
-  ::pollfd entry{.fd = line_.get(), .events = 0, .revents = 0};
-  return ::poll(&entry, 1, 0) > 0;
+bool Crew::lost() const noexcept { return state_of(line_.get()) != Template::works; }
+
+Crew::Template Crew::state_of(int line) const noexcept {
+  // What it says when it begins stays unread.
+  ::pollfd entry{.fd = line, .events = POLLIN, .revents = 0};
+  ::poll(&entry, 1, 0);
+  if ((entry.revents & (POLLHUP | POLLERR)) != 0) return Template::gone;
+  if ((entry.revents & POLLIN) != 0 || Clock::now() < forked_ + kAwakening) return Template::works;
+  return Template::hangs;
+}
+
+bool Crew::anyone_prints() const noexcept {
+  return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+    return worker->started_ && !worker->death() && worker->area_.printing.load();
+  });
 }
 
 }  // namespace pararun::process

@@ -22,6 +22,21 @@ namespace pararun::process {
 
 class Crew;
 
+/// Who waits for a worker looks up this often, for what nobody wakes it for.
+constexpr std::chrono::milliseconds kTick{50};
+
+/// Counts the workers that end, one after the other, before any of them has begun with what it was sent. Some may just
+/// have been leaving, but not many.
+class BarrenStarts {
+ public:
+  /// After another one has died so: whether it is worth a further try. Where there are too many processes at the moment
+  /// there may be fewer in a moment: that is waited for.
+  bool may_go_on(const Death& death);
+
+ private:
+  unsigned count_ = 0;
+};
+
 /// A place for one worker, which is another one after the first has died. For the thread that has hired it; `claims`
 /// are for any.
 class Worker {
@@ -60,8 +75,9 @@ class Worker {
 
   Death death() const noexcept { return area_.death(); }
 
-  /// 0 as long as the worker is being born.
-  ::pid_t pid() const noexcept { return area_.pid.load(); }
+  /// Whether it may take any time until it begins with what it is sent: its fork has not had its turn yet, or it waits
+  /// for a reader of what it has printed.
+  bool held_up() const noexcept { return area_.pid.load() == 0 || area_.printing.load(); }
 
  private:
   friend Crew;
@@ -104,10 +120,12 @@ class Crew {
   /// Sends a signal to the worker and what it has started.
   void signal(const Worker& worker, int signal) noexcept;
 
-  /// Ends all workers, whatever they do, and the template. Nobody may have one hired, nor hire one afterwards.
+  /// Ends all workers, whatever they do but print, and the template. Nobody may have one hired, nor hire one
+  /// afterwards. Any thread.
   void end_all() noexcept;
 
-  /// Whether the template has died, and with it all workers, which it should not.
+  /// Whether no worker can come any more: the template has died, and with it all workers, or it hangs since it was
+  /// forked, as it does where another thread held a lock at that moment that nobody takes care of.
   bool lost() const noexcept;
 
   /// How many workers there are that nobody has hired. Any thread.
@@ -119,13 +137,19 @@ class Crew {
     void operator()(Area* areas) const noexcept;
   };
 
+  enum class Template { works, hangs, gone };
+
   void start(Worker& worker) noexcept;
+  Template state_of(int line) const noexcept;
+  bool anyone_prints() const noexcept;
 
   std::unique_ptr<Area[], Unmap> areas_;
   posix::OwnFd line_;
   ::pid_t owner_;  // whose children a fork copies this object for, it is not theirs
   ::pid_t template_ = -1;
+  Clock::time_point forked_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::mutex ending_;
   std::mutex mutex_;
   std::vector<Worker*> idle_;  // guarded by mutex_; has room for all
 };

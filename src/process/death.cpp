@@ -23,6 +23,8 @@ std::string describe(const Death& death) {
       return "the worker process was killed by the kernel, for want of memory";
     case Death::How::not_born:
       return "no worker process could be started: " + std::generic_category().message(death.value);
+    case Death::How::asleep:
+      return "the worker process was stopped, and did not begin";
     case Death::How::none:
       break;
   }

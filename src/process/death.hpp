@@ -13,6 +13,7 @@ struct Death {
     killed,     ///< value: the signal
     no_memory,  ///< killed by the kernel for want of memory; value: the signal
     not_born,   ///< it could not be forked; value: the error
+    asleep,     ///< it was ended, for somebody had stopped it before it began
   };
   How how = How::none;
   int value = 0;

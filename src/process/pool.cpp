@@ -7,7 +7,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <thread>
 #include <utility>
 
 #include <pararun/error.hpp>
@@ -20,12 +19,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using Event = Worker::Event;
-
-// Who waits for a worker looks up this often, for what nobody wakes it for.
-constexpr auto kTick = 50ms;
-
-// So many workers in a row may end before any of them has begun with the call. Some may just have been leaving.
-constexpr unsigned kMostBarren = 10;
 
 constexpr std::size_t kMostWorkers = 4096;
 
@@ -51,7 +44,8 @@ void read(std::string_view reply, Pool::Take take, void* to) {
 
 [[noreturn]] void throw_broken(const Death& death) {
   std::optional<int> signal, exit_code;
-  (death.how == Death::How::exited ? exit_code : signal) = death.value;
+  if (death.how == Death::How::exited) exit_code = death.value;
+  if (death.how == Death::How::killed || death.how == Death::How::no_memory) signal = death.value;
   throw BrokenWorkerError(describe(death), signal, exit_code, death.how == Death::How::no_memory);
 }
 
@@ -105,9 +99,9 @@ Pool::Pool(PoolOptions options)
 std::shared_ptr<Crew> Pool::new_crew() { return std::make_shared<Crew>(2 * options_.max_workers, service_); }
 
 void Pool::call(const std::stop_token& stop, std::string& message, Take take, void* to) {
-  if (::getpid() != owner_) throw Error("this pool of workers belongs to the process that this one was forked from");
+  if (!is_mine()) throw Error("this pool of workers belongs to the process that this one was forked from");
   const Turn turn(*this, stop);
-  for (unsigned barren = 0;; ++barren) {
+  for (BarrenStarts barren;;) {
     const std::shared_ptr<Crew> crew = this->crew();
     Worker* worker = crew->hire();
     if (worker == nullptr) throw Error("too many worker processes cannot be ended");
@@ -131,9 +125,7 @@ void Pool::call(const std::stop_token& stop, std::string& message, Take take, vo
     }
     const bool begun = worker->claims().get().claimed > 0;
     const Death death = fate == Fate::lost ? Death{Death::How::killed, SIGKILL} : worker->death();
-    if (begun || barren == kMostBarren) throw_broken(death);
-    // Where there are too many processes at the moment there may be fewer in a moment.
-    if (death.how == Death::How::not_born) std::this_thread::sleep_for(2ms * (1U << barren));
+    if (begun || !barren.may_go_on(death)) throw_broken(death);
   }
 }
 
@@ -154,6 +146,8 @@ Pool::Fate Pool::fate_of(Crew& crew, Worker& worker, const std::stop_token& stop
   }
 }
 
+bool Pool::is_mine() const noexcept { return ::getpid() == owner_; }
+
 PoolStatistics Pool::statistics() {
   const std::lock_guard lock(mutex_);
   return {.idle_workers = crew_->idle(), .running_workers = running_};
@@ -171,7 +165,7 @@ void Pool::replace(const std::shared_ptr<Crew>& lost) {
 }
 
 void Pool::close() noexcept {
-  if (::getpid() != owner_) return;
+  if (!is_mine()) return;
   std::unique_lock lock(mutex_);
   closed_ = true;
   changed_.notify_all();
@@ -190,7 +184,12 @@ namespace pararun {
 
 WorkerPool::WorkerPool(PoolOptions options) : pool_(std::make_unique<process::Pool>(std::move(options))) {}
 
-WorkerPool::~WorkerPool() { close(); }
+WorkerPool::~WorkerPool() {
+  close();
+  // In a forked child, threads that were left behind may wait in it for ever, for which its members would wait.
+  if (!pool_->is_mine()) [[maybe_unused]]
+    const process::Pool* left = pool_.release();
+}
 
 PoolStatistics WorkerPool::statistics() const { return pool_->statistics(); }
 
@@ -201,17 +200,32 @@ namespace {
 // Larger ones are given back to the system after the call.
 constexpr std::size_t kMostKept = 1 << 23;
 
-thread_local std::string kept;
+// Not an object with a destructor: calls from destructors of globals come after those of the thread.
+thread_local bool forgotten = false;
+
+struct Kept {
+  std::string bytes;
+  ~Kept() { forgotten = true; }
+};
+
+/// Null at the end of the thread.
+std::string* kept_bytes() noexcept {
+  if (forgotten) return nullptr;
+  thread_local Kept kept;
+  return &kept.bytes;
+}
 
 }  // namespace
 
-WorkerPool::Message::Message(detail::Thunk thunk) : bytes(std::exchange(kept, {})) {
+WorkerPool::Message::Message(detail::Thunk thunk) {
+  if (std::string* const kept = kept_bytes()) bytes.swap(*kept);
   process::Worker::begin(bytes);
   WireWriter(bytes).bytes(&thunk, sizeof thunk);
 }
 
 WorkerPool::Message::~Message() {
-  if (bytes.capacity() <= kMostKept) kept = std::move(bytes);
+  std::string* const kept = kept_bytes();
+  if (kept != nullptr && bytes.capacity() <= kMostKept) kept->swap(bytes);
 }
 
 void WorkerPool::call(const std::stop_token& stop, std::string& message, void (*take)(void* to, WireReader& in),

@@ -27,6 +27,9 @@ class Pool {
 
   PoolStatistics statistics();
 
+  /// False in a process that was forked from the one that made it.
+  bool is_mine() const noexcept;
+
   /// See `WorkerPool::close`.
   void close() noexcept;
 

@@ -5,8 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <utility>
 #include <vector>
 
 #include "posix/oom.hpp"
@@ -22,27 +24,26 @@ constexpr auto kLeaving = 1s;
 // Only a process that hangs in the kernel lives longer than this after SIGKILL; nobody can end it.
 constexpr auto kDying = 5s;
 
-void on_child(int) {}
+void do_nothing(int) {}
 
 class Template {
  public:
   Template(const posix::OwnFd& line, Area* areas, std::size_t places, Service& service)
       : line_(line), areas_(areas), workers_(places), service_(service), pid_(::getpid()) {
+    // What would end it is for the parent to heed. Not ignored, for workers ignore what they find ignored.
     struct sigaction action {};
-    action.sa_handler = on_child;
-    ::sigaction(SIGCHLD, &action, nullptr);
-    // What would end it is for the parent to heed.
-    action.sa_handler = SIG_IGN;
-    for (const int signal : {SIGTERM, SIGHUP, SIGQUIT, SIGPIPE}) ::sigaction(signal, &action, nullptr);
+    action.sa_handler = do_nothing;
+    for (const int signal : {SIGCHLD, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE}) ::sigaction(signal, &action, nullptr);
     ::sigset_t child;
     ::sigemptyset(&child);
     ::sigaddset(&child, SIGCHLD);
     // Only while it waits: so none is missed in between.
     ::pthread_sigmask(SIG_BLOCK, &child, &mask_);
-    ooms_ = posix::oom_kills();
   }
 
   void run() {
+    const char at_work = 0;
+    ::send(line_.get(), &at_work, sizeof at_work, MSG_NOSIGNAL);
     bool patient = false;
     for (bool more = true; more;) {
       reap();
@@ -64,6 +65,7 @@ class Template {
   struct Worker {
     ::pid_t pid = 0;
     bool told_to_end = false;
+    std::uint64_t ooms = 0;  ///< when it was started
   };
 
   /// Whether there is an order, or the end of them; false if a child has ended or the time is up.
@@ -85,6 +87,7 @@ class Template {
 
   void start(std::size_t place) noexcept {
     Area& area = areas_[place];
+    const std::uint64_t ooms = posix::oom_kills().value_or(0);
     ::sigset_t all, before;
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_BLOCK, &all, &before);
@@ -102,7 +105,7 @@ class Template {
       return;
     }
     ::setpgid(pid, pid);  // both do it, for either may be the first who needs it
-    workers_[place] = {.pid = pid};
+    workers_[place] = {.pid = pid, .ooms = ooms};
   }
 
   void tell(Area& area, Death death) noexcept {
@@ -121,20 +124,20 @@ class Template {
       }
       for (std::size_t place = 0; place < workers_.size(); ++place) {
         if (workers_[place].pid != pid) continue;
-        const bool told = workers_[place].told_to_end;
-        workers_[place] = {};
-        tell(areas_[place], death_of(info, told));
+        tell(areas_[place], death_of(info, std::exchange(workers_[place], {})));
       }
     }
   }
 
-  Death death_of(const ::siginfo_t& info, bool told_to_end) noexcept {
+  Death death_of(const ::siginfo_t& info, const Worker& worker) noexcept {
     if (info.si_code == CLD_EXITED) return {Death::How::exited, info.si_status};
-    if (info.si_status == SIGKILL && !told_to_end) {
-      const auto ooms = posix::oom_kills();
-      const bool more = ooms && ooms_ && *ooms > *ooms_;
-      ooms_ = ooms;
-      if (more) return {Death::How::no_memory, info.si_status};
+    if (info.si_status == SIGKILL && !worker.told_to_end) {
+      // Each of the kernel's kills explains one death, of a worker that lived then.
+      explained_ = std::max(explained_, worker.ooms);
+      if (posix::oom_kills().value_or(0) > explained_) {
+        ++explained_;
+        return {Death::How::no_memory, info.si_status};
+      }
     }
     return {Death::How::killed, info.si_status};
   }
@@ -144,11 +147,26 @@ class Template {
       areas_[place].leave.store(true);
       areas_[place].worker_bell.ring();
     }
-    if (patient) reap_until(Clock::now() + kLeaving);
+    if (patient) {
+      do reap_until(Clock::now() + kLeaving);
+      while (anyone_prints() && parent_lives());
+    }
     for (const Worker& worker : workers_) {
       if (worker.pid != 0) ::kill(-worker.pid, SIGKILL);
     }
     reap_until(Clock::now() + kDying);
+  }
+
+  bool parent_lives() const noexcept {
+    ::pollfd entry{.fd = line_.get(), .events = 0, .revents = 0};
+    return ::poll(&entry, 1, 0) == 0;
+  }
+
+  bool anyone_prints() const noexcept {
+    for (std::size_t place = 0; place < workers_.size(); ++place) {
+      if (workers_[place].pid != 0 && areas_[place].printing.load()) return true;
+    }
+    return false;
   }
 
   void reap_until(Clock::time_point deadline) noexcept {
@@ -168,7 +186,7 @@ class Template {
   Service& service_;
   const ::pid_t pid_;
   ::sigset_t mask_{};
-  std::optional<std::uint64_t> ooms_;
+  std::uint64_t explained_ = 0;  // so many of the kernel's kills for want of memory
 };
 
 }  // namespace

@@ -54,7 +54,9 @@ void run_worker(Area& area, Service& service) noexcept {
     };
     while (port.next(message, until())) {
       service.serve(message, port);
+      area.printing.store(true);
       flush_output();
+      area.printing.store(false);
       port.wake();
       if (!service.goes_on()) break;
     }
