@@ -58,7 +58,7 @@ void limit_memory() {
   std::ifstream("/proc/self/statm") >> pages;
   rlimit limit{};
   ::getrlimit(RLIMIT_AS, &limit);
-  limit.rlim_cur = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + (rlim_t{128} << 20);
+  limit.rlim_cur = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + (rlim_t{64} << 20);
   ::setrlimit(RLIMIT_AS, &limit);
 }
 
@@ -97,7 +97,7 @@ int main(int argc, char** argv) {
     const fs::path results = argc > 1 ? argv[1] : "crashy.jsonl";
     const pr::Report report =
         pr::map(parse, std::views::iota(0, kItems),
-                {.cache_path = results, .backend = pr::Backend::process, .timeout = 1s, .handle_signals = true});
+                {.cache_path = results, .backend = pr::Backend::process, .timeout = 2s, .handle_signals = true});
     std::cout << report << '\n';
     fs::path failures = results;
     failures.replace_extension(".failed" + results.extension().string());
