@@ -6,7 +6,6 @@
 
 #include <array>
 #include <csignal>
-#include <numeric>
 #include <ranges>
 #include <stdexcept>
 

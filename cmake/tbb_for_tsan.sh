@@ -9,14 +9,15 @@ mkdir -p "$1"
 cd "$1"
 package=onetbb
 version=$(dpkg-query -W -f '${source:Version}' libtbb-dev)
+. /etc/os-release
 
 if [ ! -e "$version.done" ]; then
   {
     # Lists of its own: the machine's may not name the sources.
     mkdir -p lists/partial source
     cat > sources.list <<EOT
-deb-src http://deb.debian.org/debian bookworm main
-deb-src http://deb.debian.org/debian-security bookworm-security main
+deb-src http://deb.debian.org/debian $VERSION_CODENAME main
+deb-src http://deb.debian.org/debian-security $VERSION_CODENAME-security main
 EOT
     set -- -o Dir::Etc::sourcelist="$PWD/sources.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$PWD/lists" \
       -o APT::Sandbox::User=root -qq
@@ -29,4 +30,6 @@ EOT
     touch "$version.done"
   } >&2
 fi
-dirname "$(find "$PWD/build" -name libtbb.so.12)"
+library=$(find "$PWD/build" -name libtbb.so.12)
+[ -n "$library" ] || { echo "there is no libtbb.so.12 in $PWD/build" >&2; exit 1; }
+dirname "$library"
