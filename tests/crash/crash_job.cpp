@@ -76,10 +76,6 @@ auto items_of(const Arguments& arguments) {
          });
 }
 
-std::string text_of(std::uint64_t index, const Arguments& arguments) {
-  return std::string(text_length(index, arguments.number("large_every")), static_cast<char>('a' + index % 26));
-}
-
 /// Results beyond a number are held back for ever, so that a job which is to be killed does not end before.
 class Gate {
  public:
@@ -111,7 +107,8 @@ Durability durability_of(const Arguments& arguments) {
 
 int run_map(const std::string& path, const Arguments& arguments) {
   Gate gate(arguments);
-  const std::uint64_t run = arguments.number("run"), cost = arguments.number("cost_us", 1);
+  const std::uint64_t run = arguments.number("run"), cost = arguments.number("cost_us", 1),
+                      large_every = arguments.number("large_every");
   std::vector<std::atomic<std::uint8_t>> attempts(arguments.number("items"));
 
   const auto work = [&](const JobItem& item) -> Json {
@@ -121,8 +118,8 @@ int run_map(const std::string& path, const Arguments& arguments) {
     if (fails_in_run(item.index, run)) throw ItemFailure("in this run", object("run", run));
     if (attempt < attempts_needed(item.index)) throw attempt;
     gate.pass();
-    if (item.index % 5 == 0) return Json(item.index);
-    return Json(object("index", item.index, "text", text_of(item.index, arguments)));
+    if (gives_number(item.index)) return Json(item.index);
+    return Json(object("index", item.index, "text", text_of(item.index, large_every)));
   };
   const Report report = map(work, items_of(arguments),
                             {.n_workers = arguments.number("n_workers", 1),
@@ -185,6 +182,8 @@ int run_store(const std::string& path, const Arguments& arguments) {
                             [&](store::Settled settled) { commits.add(settled); });
   Report report;
   report.recovery = store.recovery();
+  const std::uint64_t run = arguments.number("run");
+  const auto retries = static_cast<unsigned>(arguments.number("retries"));
   store::Settled given;
   detail::IdList ids;
   std::vector<store::Admission> verdicts;
@@ -202,8 +201,8 @@ int run_store(const std::string& path, const Arguments& arguments) {
     report.skipped += verdicts[0] == store::Admission::skipped || verdicts[0] == store::Admission::skipped_failed;
     report.duplicates += verdicts[0] == store::Admission::duplicate;
     if (verdicts[0] != store::Admission::run) continue;
-    if (given_up(item.index, arguments.number("run"), static_cast<unsigned>(arguments.number("retries")))) {
-      store.append("", failure_line(item.index), {0, 1});
+    if (given_up(item.index, run, retries)) {
+      store.append("", failure_line(item.index, run, retries), {0, 1});
       ++given.failed;
     } else {
       gate.pass();

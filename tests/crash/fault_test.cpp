@@ -231,7 +231,7 @@ Tried try_fault(const Scenario& scenario, const std::vector<Fault>& faults) {
       ledger.start_over();
       continue;
     }
-    ledger.after_run(job, scenario.facts);
+    ledger.after_run(job);
     check_promises(job, ledger, results, scenario.machine);
     if (fault.kills() && happened != nullptr) {
       CHECK(job.was_killed());
@@ -256,7 +256,7 @@ Tried try_fault(const Scenario& scenario, const std::vector<Fault>& faults) {
                           "large_every=" + Arguments(scenario.arguments).text("large_every", "0")});
   last.wait();
   REQUIRE(last.report());
-  ledger.after_run(last, {.run = 0, .retries = 1, .in_order = true});
+  ledger.after_run(last);
   ledger.require_complete();
   return tried;
 }
