@@ -23,6 +23,7 @@ Words draw_run(Random& random, std::uint64_t items) {
           "retries=" + std::to_string(below(random, 3)),
           "order=" + any_of(random, {"input", "completion"}),
           "engine=" + any_of(random, {"map", "map", "map", "store"}),
+          "backend=" + any_of(random, {"thread", "thread", "process"}),
           "large_every=100",
           "cost_us=" + any_of(random, {"1", "200"}),
           "n_workers=" + std::to_string(1 + below(random, 5)),

@@ -65,6 +65,7 @@ class Sequence {
                 "order=" + any_of(random_, {"input", "completion"}),
                 "durability=" + any_of(random_, {"machine", "process", "process", "process"}),
                 "engine=" + any_of(random_, {"store", "map", "map", "map"}),
+                "backend=" + any_of(random_, {"thread", "thread", "process"}),
                 "n_workers=" + std::to_string(1 + below(4)),
                 "batch=" + std::to_string(below(3) * below(40)),
                 "flush_ms=" + std::to_string(below(3) * 4)};
