@@ -25,6 +25,10 @@ class Ledger {
   /// Looks at what follows the last newlines. To be called before each run.
   void before_run();
 
+  /// Of these files, whose paths are canonical, nothing could be cut off: a torn line that the job found there was
+  /// given a newline where it is. To be called before `after_run`. Returns whether there is such a line.
+  bool tails_stay(const std::vector<std::filesystem::path>& paths);
+
   /// Checks the files: everything is there that was, all that is new is whole lines of the results and failures that
   /// this run had for their items, no id is there twice, and what the job has said is safe is there. The numbers of a
   /// job that came to its end must be what the files had led to expect.
@@ -54,6 +58,7 @@ class Ledger {
     std::vector<std::uint64_t> new_ends{};
     std::string tail{};
     bool whole_tail = false;  ///< the rest lacks its newline alone
+    bool tail_stays = false;  ///< see above
     bool was_empty = true;    ///< of lines, when the run began
 
     void take(const PlainLine& line);
