@@ -110,6 +110,7 @@ void add_of_jobs(Scenarios& all) {
   all.add("a job in batches", {"retries=2", "n_workers=2", "batch=7", "large_every=5", "flush_ms=2"}, nothing, 30);
   all.add("a job with failures", {"n_workers=2", "retry_failed=0", "run=6"}, files(results_of(0, 2), failure_line(3)),
           40);
+  all.add("a job in worker processes", {"retries=1", "n_workers=2", "backend=process"}, files(results_of(2, 5)), 30);
   all.add("a job that is stopped", {"retries=1", "stop_after=6", "n_workers=2"});
 }
 
