@@ -4,6 +4,7 @@
 ///     crash_job <results file> [name=value]...
 ///
 ///     engine        map: `pararun::map`; store: the store alone, whose every commit is reported
+///     backend       thread, or process: the functions of `pararun::map` are called in worker processes
 ///     items, large_every, run, cost_us                  the items (items.hpp) and how long each takes at most
 ///     n_workers, batch, order, retries, retry_failed    as in `Options`
 ///     durability, flush_ms, strict
@@ -33,6 +34,7 @@
 #include "crash/arguments.hpp"
 #include "crash/items.hpp"
 #include "store/results_store.hpp"
+#include "support/shared_counts.hpp"
 
 namespace {
 
@@ -43,6 +45,7 @@ struct JobItem {
   std::uint64_t index;
   std::string id;
 };
+PARARUN_WIRE(JobItem, index, id)
 
 /// One write, so that nothing of it is lost or mixed up when the process dies.
 template <class... Words>
@@ -76,11 +79,8 @@ auto items_of(const Arguments& arguments) {
          });
 }
 
-std::string text_of(std::uint64_t index, const Arguments& arguments) {
-  return std::string(text_length(index, arguments.number("large_every")), static_cast<char>('a' + index % 26));
-}
-
-/// Results beyond a number are held back for ever, so that a job which is to be killed does not end before.
+/// Results beyond a number are held back for ever, so that a job which is to be killed does not end before. It counts
+/// what worker processes do as well.
 class Gate {
  public:
   explicit Gate(const Arguments& arguments)
@@ -89,19 +89,25 @@ class Gate {
 
   /// Before a result is returned.
   void pass() {
-    const std::uint64_t count = ++count_;
-    if (count == stop_after_) stop_.request_stop();
+    const auto count = static_cast<std::uint64_t>(++count_[0]);
+    if (count == stop_after_ && ::getpid() == process_) stop_.request_stop();
     if (count <= hold_after_) return;
     if (count == hold_after_ + 1) say("held");
     for (;;) ::pause();
   }
 
+  /// Before an item is taken: from a worker process no stop can be asked for.
+  void look() {
+    if (static_cast<std::uint64_t>(count_[0]) >= stop_after_) stop_.request_stop();
+  }
+
   std::stop_token stop() const { return stop_.get_token(); }
 
  private:
+  const pid_t process_ = ::getpid();
   const std::uint64_t stop_after_;
   const std::uint64_t hold_after_;
-  std::atomic<std::uint64_t> count_{0};
+  const SharedCounts count_{1};
   std::stop_source stop_;
 };
 
@@ -111,22 +117,28 @@ Durability durability_of(const Arguments& arguments) {
 
 int run_map(const std::string& path, const Arguments& arguments) {
   Gate gate(arguments);
-  const std::uint64_t run = arguments.number("run"), cost = arguments.number("cost_us", 1);
-  std::vector<std::atomic<std::uint8_t>> attempts(arguments.number("items"));
+  const std::uint64_t run = arguments.number("run"), cost = arguments.number("cost_us", 1),
+                      large_every = arguments.number("large_every");
+  const SharedCounts attempts(arguments.number("items"));
 
+  const auto items = items_of(arguments) | std::views::transform([&](JobItem item) {
+                       gate.look();
+                       return item;
+                     });
   const auto work = [&](const JobItem& item) -> Json {
-    const unsigned attempt = ++attempts[item.index];
+    const auto attempt = static_cast<unsigned>(++attempts[item.index]);
     std::this_thread::sleep_for(std::chrono::microseconds(mixed(item.index + attempt) % cost));
     if (fails_always(item.index)) throw std::runtime_error("always");
     if (fails_in_run(item.index, run)) throw ItemFailure("in this run", object("run", run));
     if (attempt < attempts_needed(item.index)) throw attempt;
     gate.pass();
-    if (item.index % 5 == 0) return Json(item.index);
-    return Json(object("index", item.index, "text", text_of(item.index, arguments)));
+    if (gives_number(item.index)) return Json(item.index);
+    return Json(object("index", item.index, "text", text_of(item.index, large_every)));
   };
-  const Report report = map(work, items_of(arguments),
+  const Report report = map(work, items,
                             {.n_workers = arguments.number("n_workers", 1),
                              .cache_path = path,
+                             .backend = arguments.text("backend") == "process" ? Backend::process : Backend::thread,
                              .retries = static_cast<unsigned>(arguments.number("retries")),
                              .retry_delay = std::chrono::milliseconds(1),
                              .retry_failed = arguments.number("retry_failed", 1) != 0,
@@ -185,6 +197,8 @@ int run_store(const std::string& path, const Arguments& arguments) {
                             [&](store::Settled settled) { commits.add(settled); });
   Report report;
   report.recovery = store.recovery();
+  const std::uint64_t run = arguments.number("run");
+  const auto retries = static_cast<unsigned>(arguments.number("retries"));
   store::Settled given;
   detail::IdList ids;
   std::vector<store::Admission> verdicts;
@@ -202,8 +216,8 @@ int run_store(const std::string& path, const Arguments& arguments) {
     report.skipped += verdicts[0] == store::Admission::skipped || verdicts[0] == store::Admission::skipped_failed;
     report.duplicates += verdicts[0] == store::Admission::duplicate;
     if (verdicts[0] != store::Admission::run) continue;
-    if (given_up(item.index, arguments.number("run"), static_cast<unsigned>(arguments.number("retries")))) {
-      store.append("", failure_line(item.index), {0, 1});
+    if (given_up(item.index, run, retries)) {
+      store.append("", failure_line(item.index, run, retries), {0, 1});
       ++given.failed;
     } else {
       gate.pass();

@@ -8,8 +8,6 @@
 #include <system_error>
 #include <vector>
 
-#include "crash/ledger.hpp"
-
 namespace pararun::testing {
 
 using Random = std::mt19937_64;
@@ -21,17 +19,14 @@ inline std::string any_of(Random& random, const std::vector<std::string>& words)
   return words[below(random, words.size())];
 }
 
-/// How one run goes about the job.
-struct Drawn {
-  RunFacts facts;
-  std::vector<std::string> arguments;
+/// The arguments of `crash_job`.
+using Words = std::vector<std::string>;
 
-  std::string text() const {
-    std::string all;
-    for (const std::string& word : arguments) all += word + " ";
-    return all;
-  }
-};
+inline std::string joined(const Words& words) {
+  std::string all;
+  for (const std::string& word : words) all += word + " ";
+  return all;
+}
 
 /// 0 if there is no such file.
 inline std::uint64_t size_of(const std::filesystem::path& path) {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -170,6 +171,18 @@ const Arguments* first_fault(const Killable& job) {
   return fault;
 }
 
+/// The files that could not be cut off where they were repaired, since they may only grow. Nothing is cut off earlier.
+std::vector<fs::path> refused_repairs(const Killable& job) {
+  std::set<fs::path> cut;
+  std::vector<fs::path> refused;
+  for (const Killable::Said& said : job.log()) {
+    if (said.subject != "call" || said.words.text("name") != "truncate") continue;
+    const fs::path path = said.words.text("path");
+    if (cut.insert(path).second && said.words.number("errno") == EPERM) refused.push_back(path);
+  }
+  return refused;
+}
+
 /// A job that failed says on which file and why, in the words of the system.
 void check_error(const Killable& job, const Scenario& scenario, const fs::path& results) {
   REQUIRE(job.error());
@@ -226,12 +239,8 @@ Tried try_fault(const Scenario& scenario, const std::vector<Fault>& faults) {
     job.wait();
     const Arguments* happened = first_fault(job);
     tried = {.happened = happened != nullptr, .calls = calls_of(job)};
-    if (happened != nullptr && happened->text("name") == "truncate" && happened->number("errno") == EPERM) {
-      // It takes this for a file that may only grow, and leaves the torn line as a damaged one.
-      ledger.start_over();
-      continue;
-    }
-    ledger.after_run(job, scenario.facts);
+    const bool may_only_grow = ledger.tails_stay(refused_repairs(job));
+    ledger.after_run(job);
     check_promises(job, ledger, results, scenario.machine);
     if (fault.kills() && happened != nullptr) {
       CHECK(job.was_killed());
@@ -241,7 +250,7 @@ Tried try_fault(const Scenario& scenario, const std::vector<Fault>& faults) {
     if (!job.report()) check_error(job, scenario, results);
     check_failed_sync(job);
     if (happened == nullptr || fault.plan.ends_with("all")) continue;
-    if (scenario.room < 0 && must_go_on(*happened, fault, tails)) CHECK(job.report());
+    if (scenario.room < 0 && (may_only_grow || must_go_on(*happened, fault, tails))) CHECK(job.report());
     if (happened->text("name") == "truncate" || happened->text("name") == "stat") continue;
     // No part of a line stays, but for one that was there.
     for (const auto& [path, tail] : tails_in(dir.path())) {
@@ -256,7 +265,7 @@ Tried try_fault(const Scenario& scenario, const std::vector<Fault>& faults) {
                           "large_every=" + Arguments(scenario.arguments).text("large_every", "0")});
   last.wait();
   REQUIRE(last.report());
-  ledger.after_run(last, {.run = 0, .retries = 1, .in_order = true});
+  ledger.after_run(last);
   ledger.require_complete();
   return tried;
 }

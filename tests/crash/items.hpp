@@ -1,5 +1,5 @@
 /// What the jobs of the crash tests work on, known to the program that runs them and to the tests that judge it:
-/// which ids there are and what becomes of each.
+/// which ids there are, what becomes of each, and the lines that it leaves.
 #pragma once
 
 #include <charconv>
@@ -66,12 +66,24 @@ inline std::size_t text_length(std::uint64_t index, std::uint64_t large_every) {
   return random % 100;
 }
 
+/// No two parts of it can be taken for each other, as far as files have blocks.
+inline std::string text_of(std::uint64_t index, std::uint64_t large_every) {
+  std::string text(text_length(index, large_every), '\0');
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>('a' + (index + i) % 26);
+  return text;
+}
+
+/// Whether its result is its index alone, rather than an object of the index and a text.
+inline bool gives_number(std::uint64_t index) { return index % 5 == 2; }
+
 /// As JSON, with nothing of the library's.
 inline std::string json_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
       out += std::string("\\") + c;
+    } else if (c == '\n' || c == '\t') {
+      out += c == '\n' ? "\\n" : "\\t";
     } else if (static_cast<unsigned char>(c) < 0x20) {
       out += std::string("\\u000") + "0123456789abcdef"[c & 15];
     } else {
@@ -82,12 +94,27 @@ inline std::string json_string(std::string_view text) {
 }
 
 inline std::string result_line(std::uint64_t index, std::uint64_t large_every = 0) {
-  const std::string text(text_length(index, large_every), static_cast<char>('a' + index % 26));
-  return "{\"id\":" + json_string(item_id(index)) + ",\"text\":" + json_string(text) + "}\n";
+  const std::string opening = "{\"id\":" + json_string(item_id(index)), number = std::to_string(index);
+  if (gives_number(index)) return opening + ",\"result\":" + number + "}\n";
+  return opening + ",\"index\":" + number + ",\"text\":" + json_string(text_of(index, large_every)) + "}\n";
 }
 
-inline std::string failure_line(std::uint64_t index) {
-  return "{\"id\":" + json_string(item_id(index)) + ",\"error\":{}}\n";
+/// What the job's function throws, as it is recorded.
+inline std::string error_of(std::uint64_t index, std::uint64_t run) {
+  if (fails_always(index)) return R"({"kind":"exception","type":"std::runtime_error","message":"always"})";
+  if (!fails_in_run(index, run)) return R"({"kind":"exception","type":"unsigned int","message":""})";
+  return R"({"kind":"exception","type":"pararun::ItemFailure","message":"in this run","details":{"run":)" +
+         std::to_string(run) + "}}";
+}
+
+/// The line of an item that a run with so many retries gives up, without what only a clock can tell.
+inline std::string failure_beginning(std::uint64_t index, std::uint64_t run, unsigned retries) {
+  return "{\"id\":" + json_string(item_id(index)) + ",\"error\":" + error_of(index, run) +
+         ",\"attempts\":" + std::to_string(retries + 1) + ",\"seconds\":";
+}
+
+inline std::string failure_line(std::uint64_t index, std::uint64_t run = 0, unsigned retries = 0) {
+  return failure_beginning(index, run, retries) + "0.012,\"at\":\"2026-03-01T12:00:00.123Z\"}\n";
 }
 
 }  // namespace pararun::testing

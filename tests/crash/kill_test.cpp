@@ -17,28 +17,21 @@ using namespace pararun::testing;
 
 namespace {
 
-Drawn draw_run(Random& random, std::uint64_t items) {
-  Drawn drawn;
-  drawn.facts.run = random();
-  drawn.facts.retries = static_cast<unsigned>(below(random, 3));
-  const std::string order = any_of(random, {"input", "completion"});
-  const std::string engine = any_of(random, {"map", "map", "map", "store"});
-  drawn.facts.retry_failed = below(random, 2) == 0;
-  drawn.facts.in_order = order == "input" || engine == "store";
-  drawn.arguments = {"items=" + std::to_string(items),
-                     "run=" + std::to_string(drawn.facts.run),
-                     "retries=" + std::to_string(drawn.facts.retries),
-                     "order=" + order,
-                     "engine=" + engine,
-                     "large_every=100",
-                     "cost_us=" + any_of(random, {"1", "200"}),
-                     "n_workers=" + std::to_string(1 + below(random, 5)),
-                     "batch=" + any_of(random, {"0", "1", std::to_string(1 + below(random, 256))}),
-                     "durability=" + any_of(random, {"process", "machine"}),
-                     "flush_ms=" + std::to_string(below(random, 20)),
-                     "retry_failed=" + std::to_string(drawn.facts.retry_failed),
-                     "paced=" + any_of(random, {"0", "1"})};
-  return drawn;
+Words draw_run(Random& random, std::uint64_t items) {
+  return {"items=" + std::to_string(items),
+          "run=" + std::to_string(random()),
+          "retries=" + std::to_string(below(random, 3)),
+          "order=" + any_of(random, {"input", "completion"}),
+          "engine=" + any_of(random, {"map", "map", "map", "store"}),
+          "backend=" + any_of(random, {"thread", "thread", "process"}),
+          "large_every=100",
+          "cost_us=" + any_of(random, {"1", "200"}),
+          "n_workers=" + std::to_string(1 + below(random, 5)),
+          "batch=" + any_of(random, {"0", "1", std::to_string(1 + below(random, 256))}),
+          "durability=" + any_of(random, {"process", "machine"}),
+          "flush_ms=" + std::to_string(below(random, 20)),
+          "retry_failed=" + any_of(random, {"0", "1"}),
+          "paced=" + any_of(random, {"0", "1"})};
 }
 
 using Clock = std::chrono::steady_clock;
@@ -92,33 +85,32 @@ void kill_again_and_again(std::uint64_t kills, std::uint64_t items) {
   Tally tally("a SIGKILL at any moment");
   for (std::uint64_t left = kills; left > 0; --left) {
     tally.begin();
-    Drawn drawn = draw_run(random, items);
+    Words words = draw_run(random, items);
     // Held back, so that however late the kill comes it finds the job at work and leaves some for the next one.
     const std::uint64_t share = (items - ledger.done()) * 3 / 2 / (left + 1);
-    drawn.arguments.push_back("hold_after=" + std::to_string(1 + below(random, share + 1)));
+    words.push_back("hold_after=" + std::to_string(1 + below(random, share + 1)));
     INFO("kills left: " << left << ", seed: " << Catch::rngSeed());
-    INFO("arguments: " << drawn.text());
+    INFO("arguments: " << joined(words));
     const std::uint64_t done_before = ledger.done();
     ledger.before_run();
-    Killable job(results, drawn.arguments);
+    Killable job(results, words);
     let_run(job, random, results);
     job.kill();
     REQUIRE(job.was_killed());
     REQUIRE_FALSE(job.report());
-    ledger.after_run(job, drawn.facts);
+    ledger.after_run(job);
     with_progress += ledger.done() > done_before;
     tally.end();
   }
   CHECK(with_progress > kills / 4);
 
   ledger.before_run();
-  const std::vector<std::string> to_the_end{"items=" + std::to_string(items), "n_workers=4", "retries=1",
-                                            "large_every=100"};
+  const Words to_the_end{"items=" + std::to_string(items), "n_workers=4", "retries=1", "large_every=100"};
   Killable last(results, to_the_end);
   last.wait();
   REQUIRE(last.report());
   CHECK(last.status() == 1);  // some items fail whenever they are tried
-  ledger.after_run(last, {.run = 0, .retries = 1});
+  ledger.after_run(last);
   ledger.require_complete();
   CHECK(ledger.first_damage() == nullptr);
 

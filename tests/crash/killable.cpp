@@ -26,7 +26,8 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
 }  // namespace
 
 Killable::Killable(const std::filesystem::path& results, const std::vector<std::string>& arguments,
-                   const std::vector<std::string>& environment) {
+                   const std::vector<std::string>& environment)
+    : arguments_(arguments) {
   std::vector<std::string> words{PARARUN_CRASH_JOB, results.string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> variables = environment;

@@ -30,6 +30,9 @@ class Killable {
   Killable(const Killable&) = delete;
   Killable& operator=(const Killable&) = delete;
 
+  /// That it was started with.
+  const Arguments& arguments() const { return arguments_; }
+
   /// Takes what it has said since, without waiting.
   void listen();
 
@@ -68,6 +71,7 @@ class Killable {
   void heed(const std::string& line);
   void reap();
 
+  const Arguments arguments_;
   pid_t pid_ = 0;
   int pipe_ = -1;
   std::string partial_;

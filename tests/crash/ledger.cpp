@@ -1,6 +1,7 @@
 #include "crash/ledger.hpp"
 
 #include <algorithm>
+#include <regex>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -18,6 +19,42 @@ std::filesystem::path with_word(std::filesystem::path path, const std::string& w
 /// An id as it stands in a set of them.
 std::string key_of(const PlainLine& line) { return (line.is_integer ? "i" : "s") + line.id; }
 std::string key_of(std::uint64_t index) { return "s" + item_id(index); }
+
+/// What about a run matters for its lines.
+struct RunFacts {
+  std::uint64_t run, large_every;
+  unsigned retries;
+  bool in_order, retry_failed;
+
+  explicit RunFacts(const Arguments& arguments)
+      : run(arguments.number("run")),
+        large_every(arguments.number("large_every")),
+        retries(static_cast<unsigned>(arguments.number("retries"))),
+        in_order(arguments.text("order") == "input" || arguments.text("engine") == "store"),
+        retry_failed(arguments.number("retry_failed", 1) != 0) {}
+};
+
+std::string_view text_of(const PlainLine& line, std::string_view content) {
+  return content.substr(line.offset, line.length);
+}
+
+/// The text is a whole line, but for the newline: what the run recorded for this item.
+void check_result(std::uint64_t index, std::string_view text, const RunFacts& facts) {
+  if (given_up(index, facts.run, facts.retries)) FAIL("a result of an item that failed: " << index);
+  std::string expected = result_line(index, facts.large_every);
+  expected.pop_back();
+  if (text != expected) FAIL("not the result of item " << index << ":\n" << text << "\ninstead of\n" << expected);
+}
+
+void check_failure(std::uint64_t index, std::string_view text, const RunFacts& facts) {
+  if (!given_up(index, facts.run, facts.retries)) FAIL("a failure of an item that succeeds: " << index);
+  static const std::regex times(R"(\d+(\.\d+)?(e-\d+)?,"at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"\})");
+  const std::string beginning = failure_beginning(index, facts.run, facts.retries);
+  if (!text.starts_with(beginning) ||
+      !std::regex_match(text.begin() + static_cast<std::ptrdiff_t>(beginning.size()), text.end(), times)) {
+    FAIL("not the failure of item " << index << ":\n" << text << "\ninstead of\n" << beginning);
+  }
+}
 
 /// The counts of a run that goes to its end.
 struct Expected {
@@ -96,8 +133,18 @@ void Ledger::examine_tail(File& file) {
   if (file.known.empty() && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
   const PlainLine::Kind kind = read_plain_line(line).kind;
   file.whole_tail = kind == PlainLine::Kind::id || kind == PlainLine::Kind::foreign;
+  file.tail_stays = false;
   whole_tails_ += file.whole_tail;
   torn_tails_ += !file.whole_tail && !file.tail.empty();
+}
+
+bool Ledger::tails_stay(const std::vector<std::filesystem::path>& paths) {
+  for (File* file : {&results_, &failures_}) {
+    const bool torn = !file->whole_tail && !file->tail.empty();
+    file->tail_stays =
+        torn && std::find(paths.begin(), paths.end(), std::filesystem::weakly_canonical(file->path)) != paths.end();
+  }
+  return results_.tail_stays || failures_.tail_stays;
 }
 
 std::uint64_t Ledger::index_of(const PlainLine& line, const File& file) const {
@@ -108,12 +155,20 @@ std::uint64_t Ledger::index_of(const PlainLine& line, const File& file) const {
   return *index;
 }
 
+/// Of the item whose line the run has left without its newline, if that is all that it lacks.
+std::optional<std::uint64_t> Ledger::index_of_new_tail(const std::string& tail, const File& file) const {
+  const PlainLine line = read_plain_line(tail);
+  const bool whole = line.kind == PlainLine::Kind::id || line.kind == PlainLine::Kind::foreign;
+  if (!whole || tail == file.tail) return std::nullopt;
+  return index_of(line, file);
+}
+
 /// The lines of this run. An unfinished line of an earlier one is known from when it was given its newline.
 PlainFile Ledger::take_new_lines(File& file) const {
   const std::string content = new_content(file);
   PlainFile fresh = read_plain_file(content, file.known.size());
   file.known += content.substr(0, content.size() - fresh.tail.size());
-  if (file.whole_tail && !fresh.lines.empty()) {
+  if ((file.whole_tail || file.tail_stays) && !fresh.lines.empty()) {
     file.take(fresh.lines.front());
     fresh.lines.erase(fresh.lines.begin());
   }
@@ -122,7 +177,8 @@ PlainFile Ledger::take_new_lines(File& file) const {
   return fresh;
 }
 
-void Ledger::after_run(const Killable& job, const RunFacts& facts) {
+void Ledger::after_run(const Killable& job) {
+  const RunFacts facts(job.arguments());
   const PlainFile results = take_new_lines(results_);
   const PlainFile failures = take_new_lines(failures_);
   if (job.report()) check_recovery(*job.report());
@@ -133,7 +189,7 @@ void Ledger::after_run(const Killable& job, const RunFacts& facts) {
   for (const PlainLine& line : results.lines) {
     const std::uint64_t index = index_of(line, results_);
     if (results_.ids.contains(key_of(line))) FAIL("twice in the file: " << index);
-    if (given_up(index, facts.run, facts.retries)) FAIL("a result of an item that failed: " << index);
+    check_result(index, text_of(line, results_.known), facts);
     if (facts.in_order && index < last) FAIL("out of order: " << index << " behind " << last);
     results_.take(line);
     last = index;
@@ -141,11 +197,13 @@ void Ledger::after_run(const Killable& job, const RunFacts& facts) {
   std::set<std::uint64_t> failed;
   for (const PlainLine& line : failures.lines) {
     const std::uint64_t index = index_of(line, failures_);
-    if (!given_up(index, facts.run, facts.retries)) FAIL("a failure of an item that succeeds: " << index);
+    check_failure(index, text_of(line, failures_.known), facts);
     if (!failed.insert(index).second) FAIL("failed twice in one run: " << index);
     if (skips_failed && failures_.ids.contains(key_of(line))) FAIL("not to be tried again: " << index);
   }
   for (const PlainLine& line : failures.lines) failures_.take(line);
+  if (const auto index = index_of_new_tail(results.tail, results_)) check_result(*index, results.tail, facts);
+  if (const auto index = index_of_new_tail(failures.tail, failures_)) check_failure(*index, failures.tail, facts);
   CHECK(results.lines.size() >= job.told_succeeded());
   CHECK(failures.lines.size() >= job.told_failed());
 
@@ -172,7 +230,8 @@ void Ledger::check_recovery(const Arguments& report) const {
   CHECK(report.number("ids") == results_.ids.size());
   CHECK(report.number("twice") == results_.id_lines - results_.ids.size());
   CHECK(report.number("foreign") == results_.foreign);
-  CHECK(report.number("damaged") == results_.damage.size());
+  // What could not be cut off counts from the next run on.
+  CHECK(report.number("damaged") + results_.tail_stays == results_.damage.size());
   CHECK(report.number("newline_added") == results_.whole_tail);
   CHECK(report.number("torn") == (results_.whole_tail ? 0 : results_.tail.size()));
   check_tail_kept(results_);

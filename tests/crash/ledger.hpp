@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,14 +13,6 @@
 #include "support/plain_reader.hpp"
 
 namespace pararun::testing {
-
-/// What about a run matters for its lines.
-struct RunFacts {
-  std::uint64_t run = 0;
-  unsigned retries = 0;
-  bool in_order = false;
-  bool retry_failed = true;
-};
 
 class Ledger {
  public:
@@ -32,10 +25,14 @@ class Ledger {
   /// Looks at what follows the last newlines. To be called before each run.
   void before_run();
 
-  /// Checks the files: everything is there that was, all that is new is whole lines of results and failures that this
-  /// run can have had, no id is there twice, and what the job has said is safe is there. The numbers of a job that came
-  /// to its end must be what the files had led to expect.
-  void after_run(const Killable& job, const RunFacts& facts);
+  /// Of these files, whose paths are canonical, nothing could be cut off: a torn line that the job found there was
+  /// given a newline where it is. To be called before `after_run`. Returns whether there is such a line.
+  bool tails_stay(const std::vector<std::filesystem::path>& paths);
+
+  /// Checks the files: everything is there that was, all that is new is whole lines of the results and failures that
+  /// this run had for their items, no id is there twice, and what the job has said is safe is there. The numbers of a
+  /// job that came to its end must be what the files had led to expect.
+  void after_run(const Killable& job);
 
   /// Checks that every result there can be is there.
   void require_complete() const;
@@ -61,6 +58,7 @@ class Ledger {
     std::vector<std::uint64_t> new_ends{};
     std::string tail{};
     bool whole_tail = false;  ///< the rest lacks its newline alone
+    bool tail_stays = false;  ///< see above
     bool was_empty = true;    ///< of lines, when the run began
 
     void take(const PlainLine& line);
@@ -70,6 +68,7 @@ class Ledger {
   void examine_tail(File& file);
   PlainFile take_new_lines(File& file) const;
   std::uint64_t index_of(const PlainLine& line, const File& file) const;
+  std::optional<std::uint64_t> index_of_new_tail(const std::string& tail, const File& file) const;
   void check_recovery(const Arguments& report) const;
   void check_tail_kept(const File& file) const;
 

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "crash/arguments.hpp"
 #include "crash/items.hpp"
 #include "support/temp_dir.hpp"
 
@@ -38,14 +39,10 @@ class Scenarios {
 
   Scenario& add(const std::string& name, const Words& words, std::function<void(const fs::path&)> prepare = nothing,
                 std::uint64_t items = kItems) {
-    Scenario scenario{.name = name, .arguments = words, .facts = {}, .items = items, .prepare = std::move(prepare)};
+    Scenario scenario{.name = name, .arguments = words, .items = items, .prepare = std::move(prepare)};
     const Arguments arguments(words);
     scenario.machine = arguments.text("durability") == "machine";
     scenario.by_map = arguments.text("engine") != "store";
-    scenario.facts = {.run = arguments.number("run"),
-                      .retries = static_cast<unsigned>(arguments.number("retries")),
-                      .in_order = !scenario.by_map || arguments.text("order") == "input",
-                      .retry_failed = arguments.number("retry_failed", 1) != 0};
     scenario.arguments.push_back("items=" + std::to_string(items));
     scenario.arguments.push_back("full_disk_ms=20");
     all_.push_back(std::move(scenario));
@@ -100,8 +97,8 @@ void add_of_the_store(Scenarios& all) {
   all.add("a full disk", line_by_line).room = 500;
   all.add("a full disk in the second run", line_by_line, files(results_of(0, 5) + kTorn)).room = 200;
   all.add("no room for the torn line", line_by_line, files(results_of(0, 5) + kTorn)).room = 10;
-  all.add("no room for failures", {"engine=store", "paced=1"}, nothing, 30).room = 1'300;
-  all.add("no room for large lines", {"engine=store", "retries=1", "large_every=3"}).room = 150'000;
+  all.add("no room for failures", {"engine=store", "paced=1"}, nothing, 30).room = 1'000;
+  all.add("no room for large lines", {"engine=store", "retries=1", "large_every=3"}).room = 10'000;
 }
 
 void add_of_jobs(Scenarios& all) {
@@ -113,6 +110,7 @@ void add_of_jobs(Scenarios& all) {
   all.add("a job in batches", {"retries=2", "n_workers=2", "batch=7", "large_every=5", "flush_ms=2"}, nothing, 30);
   all.add("a job with failures", {"n_workers=2", "retry_failed=0", "run=6"}, files(results_of(0, 2), failure_line(3)),
           40);
+  all.add("a job in worker processes", {"retries=1", "n_workers=2", "backend=process"}, files(results_of(2, 5)), 30);
   all.add("a job that is stopped", {"retries=1", "stop_after=6", "n_workers=2"});
 }
 

@@ -7,14 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "crash/ledger.hpp"
-
 namespace pararun::testing {
 
 struct Scenario {
   std::string name;
   std::vector<std::string> arguments;  ///< of `crash_job`
-  RunFacts facts;
   std::uint64_t items = 0;
   std::function<void(const std::filesystem::path& results)> prepare;  ///< what earlier runs have left behind
   bool machine = false;                                               ///< `Durability::machine`

@@ -27,9 +27,9 @@ class Sequence {
   void take_a_step() {
     switch (below(8)) {
       case 0:
-        return run("to its end", {});
+        return run("to its end", draw_run({}));
       case 1:
-        return run("stopped", {"stop_after=" + std::to_string(1 + below(items_))});
+        return run("stopped", draw_run({"stop_after=" + std::to_string(1 + below(items_))}));
       case 2:
       case 3:
         return run_and_kill();
@@ -45,65 +45,50 @@ class Sequence {
   }
 
   void end() {
-    run_with("the last run", {"items=" + std::to_string(items_), "retries=1", "n_workers=3"}, {.retries = 1});
+    run("the last time", {"items=" + std::to_string(items_), "retries=1", "n_workers=3"});
     ledger_.require_complete();
     const std::string complete = read_file(results_);
-    run("once more", {"retries=1"});
+    run("once more", draw_run({"retries=1"}));
     CHECK(read_file(results_) == complete);
   }
 
  private:
   std::uint64_t below(std::uint64_t bound) { return pararun::testing::below(random_, bound); }
 
-  std::vector<std::string> arguments(RunFacts& facts) {
-    const bool on_its_own = below(4) == 0;
-    facts = {.run = random_(),
-             .retries = static_cast<unsigned>(below(3)),
-             .in_order = below(2) == 0,
-             .retry_failed = below(2) == 0};
-    std::vector<std::string> words{"items=" + std::to_string(items_),
-                                   "large_every=40",
-                                   "cost_us=" + std::to_string(1 + below(100)),
-                                   "run=" + std::to_string(facts.run),
-                                   "retries=" + std::to_string(facts.retries),
-                                   "retry_failed=" + std::to_string(facts.retry_failed),
-                                   std::string("order=") + (facts.in_order ? "input" : "completion"),
-                                   std::string("durability=") + (below(4) == 0 ? "machine" : "process"),
-                                   std::string("engine=") + (on_its_own ? "store" : "map"),
-                                   "n_workers=" + std::to_string(1 + below(4)),
-                                   "batch=" + std::to_string(below(3) * below(40)),
-                                   "flush_ms=" + std::to_string(below(3) * 4)};
-    facts.in_order = facts.in_order || on_its_own;
+  Words draw_run(const Words& more) {
+    Words words{"items=" + std::to_string(items_),
+                "large_every=40",
+                "cost_us=" + std::to_string(1 + below(100)),
+                "run=" + std::to_string(random_()),
+                "retries=" + std::to_string(below(3)),
+                "retry_failed=" + any_of(random_, {"0", "1"}),
+                "order=" + any_of(random_, {"input", "completion"}),
+                "durability=" + any_of(random_, {"machine", "process", "process", "process"}),
+                "engine=" + any_of(random_, {"store", "map", "map", "map"}),
+                "backend=" + any_of(random_, {"thread", "thread", "process"}),
+                "n_workers=" + std::to_string(1 + below(4)),
+                "batch=" + std::to_string(below(3) * below(40)),
+                "flush_ms=" + std::to_string(below(3) * 4)};
+    words.insert(words.end(), more.begin(), more.end());
     return words;
   }
 
-  void run(const std::string& how, const std::vector<std::string>& more) {
-    RunFacts facts;
-    std::vector<std::string> words = arguments(facts);
-    words.insert(words.end(), more.begin(), more.end());
-    run_with(how, words, facts);
-  }
-
-  void run_with(const std::string& how, const std::vector<std::string>& words, const RunFacts& facts) {
-    log_ += "\n  run " + how;
-    for (const std::string& word : words) log_ += " " + word;
+  void run(const std::string& how, const Words& words) {
+    log_ += "\n  run " + how + " " + joined(words);
     INFO(log_);
     ledger_.before_run();
     Killable job(results_, words);
     job.wait();
     REQUIRE(job.report());
-    ledger_.after_run(job, facts);
+    ledger_.after_run(job);
     const bool complete = job.report()->text("stopped") == "finished";
     const bool failures = job.report()->number("failed") + job.report()->number("skipped_failed") > 0;
     CHECK(job.status() == (!complete ? 75 : failures ? 1 : 0));
   }
 
   void run_and_kill() {
-    RunFacts facts;
-    std::vector<std::string> words = arguments(facts);
-    words.push_back("hold_after=" + std::to_string(below(items_)));
-    log_ += "\n  kill";
-    for (const std::string& word : words) log_ += " " + word;
+    const Words words = draw_run({"hold_after=" + std::to_string(below(items_))});
+    log_ += "\n  kill " + joined(words);
     INFO(log_);
     ledger_.before_run();
     Killable job(results_, words);
@@ -113,7 +98,7 @@ class Sequence {
     job.kill();
     // With nothing left to run it may have come to its end.
     if (!job.report()) CHECK(job.was_killed());
-    ledger_.after_run(job, facts);
+    ledger_.after_run(job);
   }
 
   void damage(const std::string& what) {
@@ -124,11 +109,9 @@ class Sequence {
 
   /// With `strict` a damaged line is named, and nothing is run.
   void refuse_damage() {
-    RunFacts facts;
-    std::vector<std::string> words = arguments(facts);
-    words.push_back("strict=1");
-    if (ledger_.first_damage() == nullptr) return run_with("strictly", words, facts);
-    log_ += "\n  refuse";
+    const Words words = draw_run({"strict=1"});
+    if (ledger_.first_damage() == nullptr) return run("strictly", words);
+    log_ += "\n  refuse " + joined(words);
     INFO(log_);
     ledger_.before_run();
     Killable job(results_, words);
@@ -136,7 +119,7 @@ class Sequence {
     REQUIRE(job.error());
     CHECK(job.error()->text("kind") == "damaged");
     CHECK(job.error()->number("offset") == ledger_.first_damage()->offset);
-    ledger_.after_run(job, facts);
+    ledger_.after_run(job);
   }
 
   Random random_;

@@ -27,8 +27,6 @@ std::vector<std::string> arguments(const std::string& engine, const std::string&
   return all;
 }
 
-RunFacts facts(const std::string& engine) { return {.run = 0, .retries = 1, .in_order = engine == "store"}; }
-
 void require_failed_sync(const Killable& job) {
   REQUIRE(job.error());
   INFO(job.error()->text("what"));
@@ -45,7 +43,7 @@ void complete(LoopDisk& disk, Ledger& ledger, const std::string& engine) {
   REQUIRE(job.report());
   disk.cut_power();
   disk.restart();
-  ledger.after_run(job, facts(engine));
+  ledger.after_run(job);
   ledger.require_complete();
 }
 
@@ -71,7 +69,7 @@ TEST_CASE("what was counted before a sync failed is on the disk, nothing is coun
   SECTION("on a machine that was restarted") {
     disk.cut_power();
     disk.restart();
-    ledger.after_run(job, facts(engine));
+    ledger.after_run(job);
   }
   SECTION("at once, where the lost lines may still look well in memory") {
     disk.break_behind(0);

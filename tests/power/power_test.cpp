@@ -22,26 +22,19 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint64_t kDiskBytes = 48 << 20;
 constexpr std::uint64_t kItems = 4'000;
 
-Drawn draw_run(Random& random, std::uint64_t hold_after) {
-  Drawn drawn;
-  drawn.facts.run = random();
-  drawn.facts.retries = static_cast<unsigned>(below(random, 3));
-  const std::string order = any_of(random, {"input", "completion"});
-  const std::string engine = any_of(random, {"map", "store"});
-  drawn.facts.in_order = order == "input" || engine == "store";
-  drawn.arguments = {"items=" + std::to_string(kItems),
-                     "run=" + std::to_string(drawn.facts.run),
-                     "retries=" + std::to_string(drawn.facts.retries),
-                     "order=" + order,
-                     "engine=" + engine,
-                     "large_every=" + any_of(random, {"30", "300"}),
-                     "cost_us=" + any_of(random, {"1", "200"}),
-                     "n_workers=" + std::to_string(1 + below(random, 4)),
-                     "durability=machine",
-                     "flush_ms=" + std::to_string(below(random, 10)),
-                     "paced=" + any_of(random, {"0", "0", "1"}),
-                     "hold_after=" + std::to_string(hold_after)};
-  return drawn;
+Words draw_run(Random& random, std::uint64_t hold_after) {
+  return {"items=" + std::to_string(kItems),
+          "run=" + std::to_string(random()),
+          "retries=" + std::to_string(below(random, 3)),
+          "order=" + any_of(random, {"input", "completion"}),
+          "engine=" + any_of(random, {"map", "store"}),
+          "large_every=" + any_of(random, {"30", "300"}),
+          "cost_us=" + any_of(random, {"1", "200"}),
+          "n_workers=" + std::to_string(1 + below(random, 4)),
+          "durability=machine",
+          "flush_ms=" + std::to_string(below(random, 10)),
+          "paced=" + any_of(random, {"0", "0", "1"}),
+          "hold_after=" + std::to_string(hold_after)};
 }
 
 /// Lets the job run up to some moment of its start, of what it says, or of its file's growth.
@@ -87,12 +80,12 @@ void lose_power(LoopDisk& disk, Random& random, std::uint64_t cuts, Counts& coun
   std::string options;
   for (std::uint64_t left = cuts; left > 0; --left) {
     const std::uint64_t share = (kItems - ledger.done()) * 3 / 2 / (left + 1);
-    const Drawn drawn = draw_run(random, 1 + below(random, share + 1));
+    const Words words = draw_run(random, 1 + below(random, share + 1));
     INFO("cuts left: " << left << ", seed: " << Catch::rngSeed());
-    INFO("arguments: " << drawn.text());
+    INFO("arguments: " << joined(words));
     const std::uint64_t done_before = ledger.done();
     ledger.before_run();
-    Killable job(results, drawn.arguments);
+    Killable job(results, words);
     let_run(job, random, results);
     if (below(random, 4) == 0) disk.write_back();
     job.listen();
@@ -107,7 +100,7 @@ void lose_power(LoopDisk& disk, Random& random, std::uint64_t cuts, Counts& coun
     counts.after_error += job.error().has_value();
     options = any_of(random, {"", kHonest, "commit=1"});
     disk.restart(options);
-    ledger.after_run(job, drawn.facts);
+    ledger.after_run(job);
     counts.tally.end();
     ++counts.cuts;
     counts.acknowledged += job.told_succeeded() + job.told_failed();
@@ -115,8 +108,8 @@ void lose_power(LoopDisk& disk, Random& random, std::uint64_t cuts, Counts& coun
   }
 
   ledger.before_run();
-  const std::vector<std::string> to_the_end{"items=" + std::to_string(kItems), "n_workers=4", "retries=1",
-                                            "large_every=300", "durability=machine"};
+  const Words to_the_end{"items=" + std::to_string(kItems), "n_workers=4", "retries=1", "large_every=300",
+                         "durability=machine"};
   Killable last(results, to_the_end);
   last.wait();
   REQUIRE(last.report());
@@ -124,7 +117,7 @@ void lose_power(LoopDisk& disk, Random& random, std::uint64_t cuts, Counts& coun
   disk.cut_power();
   disk.restart();
   ++counts.cuts;
-  ledger.after_run(last, {.run = 0, .retries = 1});
+  ledger.after_run(last);
   ledger.require_complete();
   counts.tally.end();
   counts.torn_tails += ledger.torn_tails();

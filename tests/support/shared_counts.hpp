@@ -1,12 +1,11 @@
-/// Numbers that worker processes can change and the test can read.
+/// Numbers that worker processes can change and their parent can read.
 #pragma once
 
 #include <sys/mman.h>
 
 #include <atomic>
 #include <cstddef>
-
-#include <catch2/catch.hpp>
+#include <new>
 
 namespace pararun::testing {
 
@@ -14,7 +13,7 @@ class SharedCounts {
  public:
   explicit SharedCounts(std::size_t size) : bytes_(size * sizeof(std::atomic<int>)) {
     void* memory = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    REQUIRE(memory != MAP_FAILED);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
     counts_ = static_cast<std::atomic<int>*>(memory);  // all zero
   }
   ~SharedCounts() { ::munmap(counts_, bytes_); }
