@@ -35,11 +35,11 @@ namespace {
 std::size_t allowed() { return global_control::active_value(global_control::max_allowed_parallelism); }
 
 /// How many of as many items as are expected at once did meet.
-std::size_t meeting(std::size_t n_workers, std::size_t expected) {
+std::size_t meeting(std::size_t n_workers, std::size_t expected, std::size_t batch = 0) {
   Rendezvous rendezvous(expected);
   std::atomic<std::size_t> met{0};
   pr::map([&](std::size_t) { met += rendezvous.meet(); }, std::views::iota(std::size_t{0}, expected),
-          {.n_workers = n_workers, .progress = pr::Progress::none});
+          {.n_workers = n_workers, .batch = batch, .progress = pr::Progress::none});
   return met;
 }
 
@@ -65,7 +65,7 @@ TEST_CASE("as many calls as there are workers are in progress at once, whatever 
   SECTION("from the start") {}
   SECTION("in a program that uses oneTBB already") { use_tbb(); }
   const std::size_t before = allowed();
-  CHECK(meeting(n_workers, n_workers) == n_workers);
+  CHECK(meeting(n_workers, n_workers, GENERATE(0U, 1U)) == n_workers);
   CHECK(allowed() == before);
 }
 

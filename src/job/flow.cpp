@@ -12,7 +12,7 @@ Flow::Next Flow::next(std::size_t most, Piece& piece) {
   for (;;) {
     if (take_due_locked(most, piece)) return Next::piece;
     if (open_ && !stopping_.draining()) {
-      if (live_ + ready_.size() + waiting_.size() < max_tokens_) {
+      if (has_room()) {
         pulling_ = true;
         return Next::pull;
       }
@@ -70,6 +70,11 @@ std::optional<Clock::time_point> Flow::help_wanted() const {
   if (!ready_.empty()) return Clock::time_point::min();
   if (waiting_.empty()) return std::nullopt;
   return waiting_.top().due;
+}
+
+bool Flow::unattended() const {
+  const std::lock_guard lock(mutex_);
+  return !pulling_ && (!ready_.empty() || (open_ && !stopping_.draining() && has_room()));
 }
 
 void Flow::give_back(const Piece& piece) {

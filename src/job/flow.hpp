@@ -42,6 +42,9 @@ class Flow {
   /// Since when a piece has waited for a helper, or until when it will; nothing if none needs one.
   std::optional<Clock::time_point> help_wanted() const;
 
+  /// Whether there is something to hand out, or there may be, and nobody is in the input filter to take it.
+  bool unattended() const;
+
   /// Takes back a part of a live piece, to be run at once by anybody, or at its `due`.
   void give_back(const Piece& piece);
 
@@ -63,6 +66,7 @@ class Flow {
     bool operator()(const Piece& a, const Piece& b) const noexcept { return a.due > b.due; }
   };
 
+  bool has_room() const noexcept { return live_ + ready_.size() + waiting_.size() < max_tokens_; }
   void hand_out(Piece& piece) noexcept;
   bool take_due_locked(std::size_t most, Piece& piece);
 

@@ -77,14 +77,26 @@ Clock::time_point Watch::look(Clock::time_point now) {
     free_stuck(now);
     next = std::min(next, now + kTick);
   }
-  // With a single worker, it is the one that waits in the input.
-  if (const auto wanted = shared.flow.help_wanted(); wanted && parts_.pipeline.n_workers() > 1) {
-    if (due(*wanted)) {
-      parts_.pipeline.help();
-      next = std::min(next, now + kTick);
-    }
+  // A single worker needs none: it is the one that waits in the input.
+  if (parts_.pipeline.n_workers() > 1) {
+    const auto wanted = shared.flow.help_wanted();
+    if ((wanted && due(*wanted)) || a_worker_sleeps()) parts_.pipeline.help();
+    next = std::min(next, now + kTick);
   }
   return next;
+}
+
+/// Whether a worker sleeps although there is something to do. oneTBB does not always wake one for a task that is
+/// spawned (its arena.h: "the missed wakeup is not a correctness problem"), and with functions that take hours nothing
+/// else might for hours. A helper wakes all.
+bool Watch::a_worker_sleeps() const {
+  if (!parts_.shared.flow.unattended()) return false;
+  std::size_t working = 0;
+  for (Token* token : parts_.tokens.all()) {
+    const std::lock_guard held(token->lock);
+    working += token->working;
+  }
+  return working < parts_.pipeline.n_workers();
 }
 
 void Watch::heed_signals() {

@@ -37,6 +37,7 @@ class Watch {
   Clock::time_point look(Clock::time_point now);
   void heed_signals();
   void free_stuck(Clock::time_point now);
+  bool a_worker_sleeps() const;
 
   Parts parts_;
   Clock::time_point budget_ends_;
