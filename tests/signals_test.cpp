@@ -1,12 +1,15 @@
 /// SIGINT and SIGTERM while jobs run. Every job runs in a child process.
 #include <pararun/options.hpp>
 
+#include <pthread.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <optional>
+#include <ranges>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -231,6 +234,27 @@ TEST_CASE("a signal drains all jobs that handle signals, and no other") {
   child.await('r');
   child.send(SIGINT);
   CHECK(child.end() == 0);
+}
+
+TEST_CASE("functions find signals as the program has them, on whatever thread they run and whoever has started it") {
+  for (int round = 0; round < 20; ++round) {
+    Child child([](const Parent&) {
+      Rendezvous all(32);
+      std::atomic<int> strange{0};
+      pr::map(
+          [&](int) {
+            all.meet();
+            ::sigset_t mask;
+            ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+            std::array<char, 16> name{};
+            ::pthread_getname_np(::pthread_self(), name.data(), name.size());
+            strange += ::sigismember(&mask, SIGINT) == 1 || std::string(name.data()).starts_with("pararun-");
+          },
+          std::views::iota(0, 32), {.n_workers = 32, .progress = pr::Progress::none});
+      return strange.load();
+    });
+    CHECK(child.end() == 0);
+  }
 }
 
 TEST_CASE("signals count until everything is written, not only while items are run") {

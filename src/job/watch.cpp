@@ -80,7 +80,11 @@ Clock::time_point Watch::look(Clock::time_point now) {
   // A single worker needs none: it is the one that waits in the input.
   if (parts_.pipeline.n_workers() > 1) {
     const auto wanted = shared.flow.help_wanted();
-    if ((wanted && due(*wanted)) || a_worker_sleeps()) parts_.pipeline.help();
+    if ((wanted && due(*wanted)) || a_worker_sleeps()) {
+      // oneTBB may start workers in there, and user functions shall find signals as they would in any other.
+      const posix::Heritage::HandedDown of_the_job(heritage_);
+      parts_.pipeline.help();
+    }
     next = std::min(next, now + kTick);
   }
   return next;

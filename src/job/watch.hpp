@@ -11,6 +11,7 @@
 #include "job/runner.hpp"
 #include "job/shared.hpp"
 #include "job/token_pool.hpp"
+#include "posix/heritage.hpp"
 #include "posix/stop_signals.hpp"
 
 namespace pararun::job {
@@ -40,6 +41,7 @@ class Watch {
   bool a_worker_sleeps() const;
 
   Parts parts_;
+  const posix::Heritage heritage_;  // of the thread that runs the job
   Clock::time_point budget_ends_;
   std::optional<Clock::time_point> drain_ends_;
   std::atomic<bool> over_{false};
