@@ -143,6 +143,23 @@ TEST_CASE("a results file whose directory is missing is an error with the path, 
   CHECK(pulled == 0);
 }
 
+TEST_CASE("a file is not read and written by the same job, under whatever name") {
+  const TempDir dir;
+  const std::string content = "{\"id\":1,\"text\":\"a\"}\n{\"id\":2}";
+  write_file(dir / "in.jsonl", content);
+  std::filesystem::create_symlink("in.jsonl", dir / "results.jsonl");
+  std::filesystem::create_hard_link(dir / "in.jsonl", dir / "other.failed.jsonl");
+  const std::string name = GENERATE("in.jsonl", "results.jsonl", "other.jsonl");
+  const pr::Options options{.cache_path = dir / name, .progress = pr::Progress::none};
+  const auto field = [&](auto input) {
+    const auto error = thrown<pr::OptionsError>([&] { pr::map([](const auto&) {}, input, options); });
+    return error ? error->field() : "none";
+  };
+  CHECK(field(pr::lines(dir / "in.jsonl")) == "cache_path");
+  CHECK(field(pr::jsonl(dir / "in.jsonl")) == "cache_path");
+  CHECK(read_file(dir / "in.jsonl") == content);
+}
+
 TEST_CASE("a damaged results file is refused where strict is set") {
   const TempDir dir;
   write_file(dir / "r.jsonl", "{\"id\":1}\nnonsense\n");

@@ -92,6 +92,8 @@ class Lines : public detail::PullRange<Lines, std::string> {
   /// The file and the number of the line that `next` gave last: `words.txt:17`.
   std::string where() const;
   bool may_block() const noexcept;
+  /// What it reads from.
+  int descriptor() const noexcept;
   void stop_when(std::function<bool()> stopping);
 
  private:
@@ -113,6 +115,8 @@ class JsonLines : public detail::PullRange<JsonLines, Json> {
   /// The file and the number of the line that `next` gave last: `input.jsonl:17`.
   std::string where() const;
   bool may_block() const noexcept;
+  /// What it reads from.
+  int descriptor() const noexcept;
   void stop_when(std::function<bool()> stopping);
 
  private:

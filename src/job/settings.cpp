@@ -1,6 +1,9 @@
 #include "job/settings.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <utility>
 
@@ -8,6 +11,8 @@
 
 #include "json/text.hpp"
 #include "posix/cpus.hpp"
+#include "posix/file.hpp"
+#include "store/results_store.hpp"
 #include "type_name.hpp"
 
 namespace pararun::job {
@@ -44,10 +49,21 @@ void check_values(const Options& options) {
   refuse_negative("flush_interval", options.flush_interval);
 }
 
+/// Results would be read as items, without end.
+void refuse_own_input(const std::filesystem::path& results, int descriptor) {
+  struct stat input {};
+  if (results.empty() || descriptor < 0 || ::fstat(descriptor, &input) != 0) return;
+  for (const std::filesystem::path& path : {results, store::failures_path(results)}) {
+    if (!posix::is_named_by(input, path)) continue;
+    throw OptionsError("cache_path", path.string() + " is the file that the items are read from");
+  }
+}
+
 }  // namespace
 
 Settings check(const Options& options, detail::Traits traits) {
   check_values(options);
+  refuse_own_input(options.cache_path, traits.descriptor);
   const bool in_processes = options.backend == Backend::process;
   if (in_processes && !traits.crosses) {
     throw OptionsError("backend", "items of type " + detail::readable_type(traits.item_type.c_str()) +

@@ -31,6 +31,8 @@ class LineReader {
   /// Whether this is anything but a file on a disk.
   bool may_block() const noexcept { return may_block_; }
 
+  int descriptor() const noexcept { return fd_; }
+
   /// `stopping` is asked while input is waited for.
   void stop_when(std::function<bool()> stopping) { stopping_ = std::move(stopping); }
 

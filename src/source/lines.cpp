@@ -19,6 +19,8 @@ std::string Lines::where() const { return reader_->where(); }
 
 bool Lines::may_block() const noexcept { return reader_->may_block(); }
 
+int Lines::descriptor() const noexcept { return reader_->descriptor(); }
+
 void Lines::stop_when(std::function<bool()> stopping) { reader_->stop_when(std::move(stopping)); }
 
 JsonLines::JsonLines(const std::filesystem::path& path) : reader_(std::make_unique<detail::LineReader>(path)) {}
@@ -41,6 +43,8 @@ std::optional<Json> JsonLines::next() {
 std::string JsonLines::where() const { return reader_->where(); }
 
 bool JsonLines::may_block() const noexcept { return reader_->may_block(); }
+
+int JsonLines::descriptor() const noexcept { return reader_->descriptor(); }
 
 void JsonLines::stop_when(std::function<bool()> stopping) { reader_->stop_when(std::move(stopping)); }
 

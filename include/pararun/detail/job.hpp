@@ -64,6 +64,7 @@ struct Traits {
   bool crosses = false;               ///< items can be sent to another process
   bool may_block = false;             ///< the input may wait between two items
   std::optional<std::uint64_t> size;  ///< of the input, where known
+  int descriptor = -1;                ///< that the input is read from, where known
 };
 
 /// The user's half of a job: where items come from and what is done with each.

@@ -78,7 +78,8 @@ class MapWork final : public Work {
             .consumes = !Accepts::kept,
             .crosses = Wireable<Value>,
             .may_block = source_.may_block(),
-            .size = source_.size()};
+            .size = source_.size(),
+            .descriptor = source_.descriptor()};
   }
 
   std::unique_ptr<Block> make_block() override { return std::make_unique<Slots>(); }

@@ -55,6 +55,13 @@ class Reader<Items> {
   }
   bool gave_up() const { return gave_up_; }
   bool over() const { return false; }
+  int descriptor() const {
+    if constexpr (requires { source_.descriptor(); }) {
+      return source_.descriptor();
+    } else {
+      return -1;
+    }
+  }
   std::string where() const {
     if constexpr (requires { source_.where(); }) {
       return source_.where();
@@ -82,6 +89,7 @@ requires(Callable<Items> && !PullSource<std::remove_reference_t<Items>>) class R
   void stop_when(std::function<bool()>) {}
   bool gave_up() const { return false; }
   bool over() const { return false; }
+  int descriptor() const { return -1; }
   std::string where() const { return {}; }
 
  private:
@@ -137,6 +145,7 @@ requires(std::ranges::input_range<Items> && !PullSource<std::remove_reference_t<
   void stop_when(std::function<bool()>) {}
   bool gave_up() const { return false; }
   bool over() const { return over_; }
+  int descriptor() const { return -1; }
   std::string where() const { return {}; }
 
  private:
