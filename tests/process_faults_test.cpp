@@ -100,6 +100,21 @@ TEST_CASE("so is a stack that overflows and an exception that nobody may catch")
   }
 }
 
+TEST_CASE("a crash took as long as the item, not as long as its batch") {
+  const TempDir dir;
+  const auto fn = [](int item) {
+    if (item % 10 != 7) return;
+    const auto end = std::chrono::steady_clock::now() + 20ms;
+    while (std::chrono::steady_clock::now() < end) {
+    }
+    die_of(SIGSEGV);
+  };
+  pr::Options options = in_processes(dir);
+  options.batch = GENERATE(0, 16);
+  CHECK(pr::map(fn, numbers(40), options).failed == 4);
+  for (const pr::Json& failure : values_in(dir / "r.failed.jsonl")) CHECK(failure.get<double>("seconds") >= 0.02);
+}
+
 TEST_CASE("an item that takes too long is ended, however it clings to life") {
   const TempDir dir;
   pr::Options options = in_processes(dir);

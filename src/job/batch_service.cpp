@@ -78,7 +78,7 @@ void BatchService::serve(std::string_view message, process::Port& port) {
   woken_ = clock.now();
   stopped_ = false;
   while (!stopped_ && !in.left().empty()) {
-    if (timed) port.began(clock.now());
+    port.began(clock.now());
     if (!port.claim()) break;
     const auto size = in.value<std::uint64_t>();
     reply_to(in.bytes(size), may_retry, clock, port);

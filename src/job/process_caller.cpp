@@ -111,9 +111,13 @@ bool ProcessCaller::send_out(Token& token, detail::Call& call, Outcome& outcome)
       case Wait::dead:
         death = errand.worker->death();
         const bool culprit = errand.begun();
+        const std::chrono::nanoseconds ago = Clock::now() - errand.worker->began();
         bury(token, errand, true);
         if (!culprit) break;
         outcome.failure = crash(death);
+        // However late the death was noticed: it was not the timeout's doing.
+        const auto timeout = shared_.settings.options.timeout;
+        outcome.took = std::clamp(ago, 0ns, timeout.count() > 0 ? timeout : std::chrono::nanoseconds::max());
         return false;
     }
     if (!barren.may_go_on(death)) throw Error("worker processes end before they begin: " + describe(death));
