@@ -94,7 +94,9 @@ TEST_CASE("others arrive as RemoteError, with the name of their type") {
   const auto strange = crossed<pr::RemoteError>([] { throw Strange("odd"); });
   CHECK(strange.type().find("Strange") != std::string::npos);
   CHECK(strange.message() == "odd");
-  CHECK(crossed<pr::RemoteError>([] { throw 3; }).type() == "int");
+  const auto number = crossed<pr::RemoteError>([] { throw 3; });
+  CHECK(number.type() == "int");
+  CHECK(std::string(number.what()) == "int");
   CHECK(std::string(crossed<pr::RemoteError>([] { throw pr::RemoteError("Odd", "odd"); }).what()) == "Odd: odd");
 }
 

@@ -127,7 +127,7 @@ class BrokenWorkerError : public Error {
 class RemoteError : public Error {
  public:
   RemoteError(std::string type, std::string message)
-      : Error(type + ": " + message), type_(std::move(type)), message_(std::move(message)) {}
+      : Error(message.empty() ? type : type + ": " + message), type_(std::move(type)), message_(std::move(message)) {}
 
   /// The name of its type.
   const std::string& type() const noexcept { return type_; }

@@ -1,6 +1,9 @@
 /// How a job runs. One aggregate; designated initialisers are its interface:
 ///
 ///     pr::map(clean, files, {.n_workers = 4, .cache_path = "clean.jsonl", .retries = 2});
+///
+/// The language wants them in the order of the members below. Where a compiler only says that no `map` matches, declare
+/// `pr::Options options{...}` by itself: then it names the field.
 #pragma once
 
 #include <chrono>
@@ -47,11 +50,16 @@ enum class Progress {
 /// Bad values throw `OptionsError`, which names the field, before any item is pulled.
 struct Options {
   /// Calls in progress at once. 0: the CPUs this process may use (affinity mask, cgroup v1 or v2 quota,
-  /// `SLURM_CPUS_PER_TASK`; the smallest counts). More than there are cores is fine for work that waits.
+  /// `SLURM_CPUS_PER_TASK`; the smallest counts). More than there are cores is fine for work that waits; at most 256,
+  /// or as many as those CPUs.
   std::size_t n_workers = 0;
 
-  /// The results file, JSON Lines, created if missing; its directory must exist. Items whose ids are in it
-  /// are not run. Failures go beside it, `.failed` before the extension. Empty: nothing is kept or skipped.
+  /// The results file, JSON Lines, created if missing, for its owner alone to read; its directory must exist. Items
+  /// whose ids are in it are not run. Failures go beside it, `.failed` before the extension: one line for each run that
+  /// gave an item up, `{"id":…,"error":{"kind":…,"type":…,"message":…},"attempts":…,"seconds":…,"at":…}`, where the
+  /// kind is `exception`, `timeout`, `crash`, `bad_result` or `bad_item`, and the seconds are those of the last
+  /// attempt. No line is ever taken out: the last one of an id counts, unless the results file has that id. Empty:
+  /// nothing is kept or skipped.
   std::filesystem::path cache_path{};
 
   /// The member of a result line that holds the item's id. Not `result` or `error`, which pararun adds itself.
@@ -68,7 +76,8 @@ struct Options {
   /// has started, and SIGKILL a second later.
   std::chrono::nanoseconds timeout{0};
 
-  /// Further attempts after a failed one.
+  /// Further attempts after one that threw, took too long or ended its process. A result that cannot be recorded
+  /// (`BadResult`) is not tried again.
   unsigned retries = 0;
 
   /// The wait before the first retry. It doubles for each further one, up to a minute, and each wait is

@@ -44,7 +44,7 @@ class Pool;
 }
 
 struct PoolOptions {
-  /// Calls in progress at once; further ones wait for their turn. 0: the CPUs this process may use.
+  /// Calls in progress at once; further ones wait for their turn. 0: the CPUs this process may use. At most 4096.
   std::size_t max_workers = 0;
 
   /// A worker that has had nothing to do for this long ends.
@@ -91,13 +91,14 @@ class WorkerPool {
   /// Throws what the call throws: an exception of `<stdexcept>`, `<new>` or `<system_error>`, of a stream, a file
   /// system, a bad cast or access, or of pararun's but `OptionsError` and those that name a file, arrives as what it
   /// is, if it is exactly that; any other as `RemoteError`. A worker that dies throws `BrokenWorkerError`; the next
-  /// call gets a fresh one. One that had died before is not noticed.
+  /// call gets a fresh one. One that dies while it has nothing to do is replaced without a word.
   template <class F, class... Args>
   requires(!std::same_as<std::remove_cvref_t<F>, std::stop_token>) auto run(F&& fn, Args&&... args) {
     return run(std::stop_token(), std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
-  /// Likewise; when a stop is requested the worker is killed, and the call throws `BrokenWorkerError`.
+  /// Likewise; when a stop is requested the worker is killed, and the call throws `BrokenWorkerError`, whose `signal`
+  /// is SIGKILL then. For a call that may take so long and no longer, request the stop from a timer of your own.
   template <class F, class... Args>
   auto run(const std::stop_token& stop, F&& fn, Args&&... args) {
     using Call = detail::RemoteCall<std::decay_t<F>, std::decay_t<Args>...>;
@@ -119,8 +120,8 @@ class WorkerPool {
 
   PoolStatistics statistics() const;
 
-  /// Takes no more calls, which throw `Error`; waits for those in progress, at most for the grace period; ends all
-  /// workers.
+  /// Takes no more calls: those that wait for their turn, and later ones, throw `Error`. Waits for those in progress,
+  /// at most for the grace period, after which they throw `BrokenWorkerError`. Ends all workers.
   void close() noexcept;
 
  private:
@@ -145,7 +146,7 @@ WorkerPool& shared_pool();
 }
 
 /// Calls `fn(args...)` in a worker of a pool that all calls of `isolate` share, made at the first one with default
-/// options. See `WorkerPool::run`.
+/// options. A stop token may come first. See `WorkerPool::run`.
 template <class F, class... Args>
 auto isolate(F&& fn, Args&&... args) {
   return detail::shared_pool().run(std::forward<F>(fn), std::forward<Args>(args)...);

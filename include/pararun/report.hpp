@@ -53,7 +53,8 @@ struct Report {
   std::chrono::duration<double> elapsed{0};
   Recovery recovery{};
 
-  /// 0: all is well. 1: some items failed, now or earlier. 75: stopped with work left, run me again.
+  /// 75: stopped with work left, run me again; so too if some items failed. 1: some items failed, now or earlier, or
+  /// more than `max_failures` did. 0: all is well.
   int exit_code() const noexcept;
 };
 

@@ -14,7 +14,8 @@
 ///       }
 ///     };
 ///
-/// Pointers, views and references are refused at compile time: what they show is in the memory of one process alone.
+/// Pointers, views and references are refused at compile time: what they show is in the memory of one process alone. (A
+/// job learns only from its options that it needs processes: it throws `OptionsError` before the first item.)
 /// The bytes are for another process of the same program on the same machine, not for keeping.
 #pragma once
 
