@@ -30,6 +30,7 @@ Flow::Next Flow::next(std::size_t most, Piece& piece) {
 }
 
 void Flow::hand_out(Piece& piece) noexcept {
+  ++handed_out_;
   piece.divisible = retries_ || piece.size() > 1;
   ++live_;
   divisible_live_ += piece.divisible;
@@ -72,9 +73,11 @@ std::optional<Clock::time_point> Flow::help_wanted() const {
   return waiting_.top().due;
 }
 
-bool Flow::unattended() const {
+std::optional<std::uint64_t> Flow::unattended() const {
   const std::lock_guard lock(mutex_);
-  return !pulling_ && (!ready_.empty() || (open_ && !stopping_.draining() && has_room()));
+  const bool wanted = !ready_.empty() || (open_ && !stopping_.draining() && has_room());
+  if (pulling_ || !wanted) return std::nullopt;
+  return handed_out_;
 }
 
 void Flow::give_back(const Piece& piece) {

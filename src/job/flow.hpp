@@ -8,6 +8,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -42,8 +43,9 @@ class Flow {
   /// Since when a piece has waited for a helper, or until when it will; nothing if none needs one.
   std::optional<Clock::time_point> help_wanted() const;
 
-  /// Whether there is something to hand out, or there may be, and nobody is in the input filter to take it.
-  bool unattended() const;
+  /// Where there is something to hand out, or there may be, and nobody is in the input filter to take it: how many
+  /// pieces have been handed out so far.
+  std::optional<std::uint64_t> unattended() const;
 
   /// Takes back a part of a live piece, to be run at once by anybody, or at its `due`.
   void give_back(const Piece& piece);
@@ -78,6 +80,7 @@ class Flow {
   std::condition_variable changed_;
   std::deque<Piece> ready_;
   std::priority_queue<Piece, std::vector<Piece>, Later> waiting_;
+  std::uint64_t handed_out_ = 0;    // pieces, altogether
   std::size_t live_ = 0;            // pieces in the pipeline
   std::size_t divisible_live_ = 0;  // those of them of which something may come back
   bool open_ = true;                // the input may have more

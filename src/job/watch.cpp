@@ -80,7 +80,7 @@ Clock::time_point Watch::look(Clock::time_point now) {
   // A single worker needs none: it is the one that waits in the input.
   if (parts_.pipeline.n_workers() > 1) {
     const auto wanted = shared.flow.help_wanted();
-    if ((wanted && due(*wanted)) || a_worker_sleeps()) {
+    if ((wanted && due(*wanted)) || a_worker_sleeps(now)) {
       // oneTBB may start workers in there, and user functions shall find signals as they would in any other.
       const posix::Heritage::HandedDown of_the_job(heritage_);
       parts_.pipeline.help();
@@ -93,8 +93,13 @@ Clock::time_point Watch::look(Clock::time_point now) {
 /// Whether a worker sleeps although there is something to do. oneTBB does not always wake one for a task that is
 /// spawned (its arena.h: "the missed wakeup is not a correctness problem"), and with functions that take hours nothing
 /// else might for hours. A helper wakes all.
-bool Watch::a_worker_sleeps() const {
-  if (!parts_.shared.flow.unattended()) return false;
+bool Watch::a_worker_sleeps(Clock::time_point now) {
+  const auto handed_out = parts_.shared.flow.unattended();
+  if (handed_out != handed_out_) {
+    handed_out_ = handed_out;
+    handed_out_since_ = now;
+  }
+  if (!handed_out || now - handed_out_since_ < kTick) return false;
   std::size_t working = 0;
   for (Token* token : parts_.tokens.all()) {
     const std::lock_guard held(token->lock);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <optional>
 #include <thread>
 
@@ -38,12 +39,14 @@ class Watch {
   Clock::time_point look(Clock::time_point now);
   void heed_signals();
   void free_stuck(Clock::time_point now);
-  bool a_worker_sleeps() const;
+  bool a_worker_sleeps(Clock::time_point now);
 
   Parts parts_;
   const posix::Heritage heritage_;  // of the thread that runs the job
   Clock::time_point budget_ends_;
   std::optional<Clock::time_point> drain_ends_;
+  std::optional<std::uint64_t> handed_out_;  // while there is more, and nobody takes it
+  Clock::time_point handed_out_since_;
   std::atomic<bool> over_{false};
   std::thread thread_;
 };
