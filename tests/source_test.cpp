@@ -20,12 +20,10 @@
 #include <thread>
 #include <vector>
 
-#include "support/resident.hpp"
 #include "support/temp_dir.hpp"
 
 namespace fs = std::filesystem;
 namespace pr = pararun;
-using pr::testing::resident_bytes;
 using pr::testing::TempDir;
 using pr::testing::write_file;
 
@@ -113,6 +111,13 @@ class StandardInput {
  private:
   int saved_;
 };
+
+std::size_t resident_bytes() {
+  std::size_t pages = 0;
+  std::ifstream statm("/proc/self/statm");
+  statm >> pages >> pages;
+  return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
 
 }  // namespace
 
