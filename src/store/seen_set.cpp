@@ -22,7 +22,7 @@ constexpr std::size_t kPage = 4096;
 
 // Fewer slots would leave none behind the last home.
 constexpr std::uint32_t kFirstCount = 8;
-constexpr std::uint64_t kMostReserved = 50'000'000;
+constexpr std::uint64_t kMostReserved = 12'000'000;
 
 // How many hashes ahead memory is asked for: what one core can have under way at once.
 constexpr std::size_t kAhead = 16;
@@ -78,7 +78,6 @@ void* TableMemory::enlarge(void* memory, std::size_t bytes, std::size_t larger) 
   if (larger < kOwnPages) {
     void* const enlarged = std::realloc(memory, larger);
     if (enlarged == nullptr) throw std::bad_alloc();
-    std::memset(static_cast<char*>(enlarged) + bytes, 0, larger - bytes);
     return enlarged;
   }
   if (bytes >= kOwnPages) {
@@ -223,7 +222,7 @@ void SeenSet::grow(Table& table, std::uint64_t wanted) {
   IdHash* const slots = table.slots;
   const std::uint32_t shift = count - table.count;
   std::copy_backward(slots, slots + table.count, slots + count);
-  std::fill_n(slots, std::min(shift, table.count), IdHash{});  // the rest is empty, and shall not be touched
+  std::fill_n(slots, shift, IdHash{});
   table.count = count;
   table.homes = count - tail_of(count);
   table.limit = count - count / 4;

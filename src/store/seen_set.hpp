@@ -18,8 +18,7 @@ class TableMemory {
  public:
   virtual ~TableMemory() = default;
 
-  /// As `std::realloc`, but that what is added is all zero, and that it throws `std::bad_alloc`. Null and 0 stand for a
-  /// first block.
+  /// As `std::realloc`, but that it throws `std::bad_alloc`; null and 0 stand for a first block.
   virtual void* enlarge(void* memory, std::size_t bytes, std::size_t larger);
 
   /// Takes back a block of `bytes`.
@@ -46,8 +45,9 @@ class SeenSet {
   SeenSet(const SeenSet&) = delete;
   SeenSet& operator=(const SeenSet&) = delete;
 
-  /// Makes room for so many hashes altogether, at most 50 million, to save growing. Hashes that never come cost address
-  /// space alone, not memory.
+  /// Makes room for so many hashes altogether, to save growing. Room is made for 12 million at most, 256 MB: who expects
+  /// more may stop before they have come. (It is cleared at once: pages that are touched for the first time while items
+  /// run cost several times as much.)
   void reserve(std::uint64_t hashes);
 
   /// Looks up every hash, and adds the fresh ones as met in this run. `found` is as long as `hashes`. Memory
