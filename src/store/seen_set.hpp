@@ -45,9 +45,9 @@ class SeenSet {
   SeenSet(const SeenSet&) = delete;
   SeenSet& operator=(const SeenSet&) = delete;
 
-  /// Makes room for so many hashes altogether, to save growing. Room is made for 12 million at most, 256 MB: who expects
-  /// more may stop before they have come. (It is cleared at once: pages that are touched for the first time while items
-  /// run cost several times as much.)
+  /// Makes room for so many hashes altogether, to save growing. Room is made for 12 million at most, 256 MB: who
+  /// expects more may stop before they have come. (It is cleared at once: pages that are touched for the first time
+  /// while items run cost several times as much.)
   void reserve(std::uint64_t hashes);
 
   /// Looks up every hash, and adds the fresh ones as met in this run. `found` is as long as `hashes`. Memory
