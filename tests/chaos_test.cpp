@@ -231,7 +231,7 @@ class Sniper {
   /// In the function of the job.
   void wait_for_a_shot() const {
     const int before = shots_[0];
-    while (shots_[0] == before) ::usleep(100);
+    if (!eventually([&] { return shots_[0] != before; })) throw std::runtime_error("nobody shoots");
   }
 
  private:
