@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
+#include <iostream>
 #include <string>
 
 #include <catch2/catch.hpp>
@@ -31,13 +32,18 @@ TEST_CASE("what is printed appears once, whoever prints it") {
   const TempDir dir;
   Child child([&](const Parent&) {
     std::printf("before;");
-    pr::map([](int item) { std::printf("item %d;", item); }, numbers(3), in_processes(dir));
+    pr::map(
+        [](int item) {
+          std::printf("item %d;", item);
+          std::cout << "again " << item << ';';
+        },
+        numbers(3), in_processes(dir));
     std::printf("after;");
     std::fflush(stdout);
     return 0;
   });
   const std::string printed = child.printed();
-  for (const char* text : {"before;", "item 0;", "item 1;", "item 2;", "after;"}) {
+  for (const char* text : {"before;", "item 0;", "again 0;", "item 1;", "again 1;", "item 2;", "again 2;", "after;"}) {
     INFO(text);
     const std::size_t at = printed.find(text);
     REQUIRE(at != std::string::npos);

@@ -95,6 +95,13 @@ TEST_CASE("a stop request kills the worker, whatever it does") {
   CHECK(pool.statistics().running_workers == 0);
 }
 
+TEST_CASE("a call of the shared pool can be stopped too") {
+  std::stop_source stop;
+  CHECK(pr::isolate(stop.get_token(), half, 2.0) == 1.0);
+  stop.request_stop();
+  CHECK_THROWS_AS(pr::isolate(stop.get_token(), half, 2.0), pr::BrokenWorkerError);
+}
+
 TEST_CASE("a call is not even begun once a stop was requested, nor while it waits for its turn") {
   pr::WorkerPool pool({.max_workers = 1});
   std::stop_source stop;

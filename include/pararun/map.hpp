@@ -49,10 +49,9 @@ namespace pararun {
 ///   - A worker has the program's standard streams but not pararun's files, default signal handlers, no signal blocked,
 ///     and a process group of its own, which ends with it. It ignores SIGINT, and SIGTERM from strangers: how a job
 ///     ends is for the process to say that runs it. It leaves no core behind, and runs no destructors of globals.
-///   - What an item prints through `std::printf` or `std::cout` appears once, after the item, and what was printed
-///   before
-///     the job is not printed again. With `std::ios::sync_with_stdio(false)` that is up to you: flush `std::cout`
-///     before the job, and in the items that print.
+///   - What an item prints through `std::printf` or `std::cout` appears once, after the item; what was printed earlier
+///     is not printed again. After `std::ios::sync_with_stdio(false)` that is up to you: flush `std::cout` before the
+///     job, and in the items that print.
 ///   - No worker outlives the process, however that ends; the thread that began the job may end before.
 ///   - It contains crashes, not attackers: a worker is the same user with the same files.
 ///

@@ -54,12 +54,12 @@ struct Options {
   /// or as many as those CPUs.
   std::size_t n_workers = 0;
 
-  /// The results file, JSON Lines, created if missing, for its owner alone to read; its directory must exist. Items
-  /// whose ids are in it are not run. Failures go beside it, `.failed` before the extension: one line for each run that
-  /// gave an item up, `{"id":…,"error":{"kind":…,"type":…,"message":…},"attempts":…,"seconds":…,"at":…}`, where the
-  /// kind is `exception`, `timeout`, `crash`, `bad_result` or `bad_item`, and the seconds are those of the last
-  /// attempt. No line is ever taken out: the last one of an id counts, unless the results file has that id. Empty:
-  /// nothing is kept or skipped.
+  /// The results file, JSON Lines, created if missing, for its owner alone to read; its directory must exist. It
+  /// must not be what the items are read from. Items whose ids are in it are not run. Failures go beside it, `.failed`
+  /// before the extension: one line for each run that gave an item up,
+  /// `{"id":…,"error":{"kind":…,"type":…,"message":…},"attempts":…,"seconds":…,"at":…}`, where the kind is `exception`,
+  /// `timeout`, `crash`, `bad_result` or `bad_item`, and the seconds are those of the last attempt. No line is ever
+  /// taken out: the last one of an id counts, unless the results file has that id. Empty: nothing is kept or skipped.
   std::filesystem::path cache_path{};
 
   /// The member of a result line that holds the item's id. Not `result` or `error`, which pararun adds itself.

@@ -279,7 +279,7 @@ bool ProcessCaller::end_overdue(Token& token, Errand& errand, detail::Call& call
   const bool dead = crew_.end(worker, 0s);
   if (event == Event::time) event = worker.receive(Clock::time_point::min());
   const bool delivered = event == Event::ready && deliver(token, errand, call, outcome);
-  // That it took too long stands, whatever a worker out of its mind has written over its beginning.
+  // That it took too long stands, whatever the worker has written over its beginning.
   if (!delivered) outcome = {.took = std::max(Clock::now() - began, shared_.settings.options.timeout + 1ns)};
   bury(token, errand, dead);
   return delivered && !outcome.failure;

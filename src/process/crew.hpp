@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -71,7 +72,11 @@ class Worker {
   Claims& claims() noexcept { return area_.claims; }
 
   /// When the part was begun that was claimed last, where the service tells.
-  Clock::time_point began() const noexcept { return Clock::time_point(Clock::duration(area_.began.load())); }
+  /// A worker may have written anything there: never before the clock began, so that times can be taken from each
+  /// other.
+  Clock::time_point began() const noexcept {
+    return Clock::time_point(Clock::duration(std::max<std::int64_t>(area_.began.load(), 0)));
+  }
 
   Death death() const noexcept { return area_.death(); }
 
