@@ -85,7 +85,10 @@ TEST_CASE("random bytes are judged as decoding them would") {
       text += random() % 3 == 0 ? std::string(1, static_cast<char>(random()))
                                 : utf8(static_cast<std::uint32_t>(random() % 0x20 << random() % 16));
     }
-    same = same && valid_utf8_prefix(text) == slow_valid_prefix(text);
+    const std::size_t valid = slow_valid_prefix(text);
+    same = same && valid_utf8_prefix(text) == valid;
+    std::string out;
+    same = same && append_string(out, text) == (valid == text.size());
   }
   CHECK(same);
 }
@@ -125,6 +128,23 @@ TEST_CASE("only what JSON demands is escaped") {
   CHECK(quoted("\b\f\n\r\t") == R"("\b\f\n\r\t")");
   CHECK(quoted(std::string_view("\0\x1f\x7f", 3)) == "\"\\u0000\\u001f\x7f\"");
   CHECK(quoted("größe 数据 😀") == "\"größe 数据 😀\"");
+}
+
+TEST_CASE("a text is written as its characters are, one by one") {
+  std::mt19937 random(1);
+  bool same = true;
+  for (int i = 0; i < 100'000; ++i) {
+    std::string text, expected = "\"";
+    const auto rare = 1 + random() % 30;
+    while (random() % 20 != 0) {
+      const std::string character = random() % rare != 0 ? "a" : utf8(static_cast<std::uint32_t>(random() % 0x180));
+      text += character;
+      const std::string alone = quoted(character);
+      expected += alone.substr(1, alone.size() - 2);
+    }
+    same = same && quoted(text) == expected + '"';
+  }
+  CHECK(same);
 }
 
 TEST_CASE("text that is no UTF-8 leaves nothing behind") {

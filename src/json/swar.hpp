@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 namespace pararun::json::swar {
 
@@ -27,6 +28,12 @@ inline std::uint64_t load_partial(const char* bytes, std::size_t size) noexcept 
   std::uint64_t word = at(0) | at(size / 2) | at(size - 1);
   if (size > 3) word |= at(1) | at(size - 2) | at(size / 2 - 1) | at(size / 2 + 1);
   return word;
+}
+
+/// As `load_partial`, of the last `size` bytes of a text.
+inline std::uint64_t load_end(std::string_view text, std::size_t size) noexcept {
+  const char* const end = text.data() + text.size();
+  return text.size() < 8 ? load_partial(end - size, size) : load(end - 8) >> (8 * (8 - size));
 }
 
 /// Marks bytes above 0x7f.

@@ -39,6 +39,19 @@ void append_escaped(std::string& out, unsigned char byte) {
   }
 }
 
+/// The length of the longest prefix without a byte that `marks_of` marks, which must mark zeros.
+template <class Marks>
+std::size_t unmarked_prefix(std::string_view text, Marks marks_of) noexcept {
+  std::size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    const std::uint64_t marks = marks_of(swar::load(text.data() + at));
+    if (marks != 0) return at + swar::first_marked(marks);
+  }
+  // The zeros behind the text are marked, so there is always a mark.
+  if (at < text.size()) at += swar::first_marked(marks_of(swar::load_end(text, text.size() - at)));
+  return at;
+}
+
 /// Appends valid UTF-8 as the body of a JSON string.
 void append_body(std::string& out, std::string_view text) {
   for (std::size_t at = 0;; ++at) {
@@ -56,8 +69,7 @@ std::size_t valid_utf8_prefix(std::string_view text) noexcept {
   std::size_t at = 0;
   while (at < text.size()) {
     const std::size_t size = std::min<std::size_t>(text.size() - at, 8);
-    const char* const bytes = text.data() + at;
-    const std::uint64_t word = size == 8 ? swar::load(bytes) : swar::load_partial(bytes, size);
+    const std::uint64_t word = size == 8 ? swar::load(text.data() + at) : swar::load_end(text, size);
     const std::uint64_t marks = swar::non_ascii(word);
     if (marks == 0) {
       at += size;
@@ -72,23 +84,17 @@ std::size_t valid_utf8_prefix(std::string_view text) noexcept {
   return at;
 }
 
-std::size_t unescaped_prefix(std::string_view text) noexcept {
-  std::size_t at = 0;
-  for (; at + 8 <= text.size(); at += 8) {
-    const std::uint64_t marks = swar::needs_escape(swar::load(text.data() + at));
-    if (marks != 0) return at + swar::first_marked(marks);
-  }
-  if (at < text.size()) {
-    // The zeros behind the text are marked, so there is always a mark.
-    at += swar::first_marked(swar::needs_escape(swar::load_partial(text.data() + at, text.size() - at)));
-  }
-  return at;
-}
+std::size_t unescaped_prefix(std::string_view text) noexcept { return unmarked_prefix(text, swar::needs_escape); }
 
 bool append_string(std::string& out, std::string_view text) {
-  if (valid_utf8_prefix(text) != text.size()) return false;
+  // Of most strings this is all.
+  const std::size_t plain = unmarked_prefix(
+      text, [](std::uint64_t word) noexcept { return swar::needs_escape(word) | swar::non_ascii(word); });
+  const std::string_view rest = text.substr(plain);
+  if (valid_utf8_prefix(rest) != rest.size()) return false;
   out.push_back('"');
-  append_body(out, text);
+  out.append(text.data(), plain);
+  if (!rest.empty()) append_body(out, rest);
   out.push_back('"');
   return true;
 }
