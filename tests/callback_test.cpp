@@ -9,6 +9,7 @@
 #include <ranges>
 #include <set>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -50,6 +51,23 @@ TEST_CASE("the last call tells what the report tells") {
   CHECK(last.succeeded == 3);
   CHECK(last.failed == 1);
   CHECK(last.settled() == 7);
+}
+
+TEST_CASE("a job that is asked to stop says so while it works off what it has begun") {
+  std::stop_source stop;
+  std::atomic<bool> said{false};
+  const pr::Report report = pr::map(
+      [&](int) {
+        stop.request_stop();
+        if (!eventually([&] { return said.load(); })) throw std::runtime_error("nothing is said");
+      },
+      std::views::iota(0, 10),
+      {.n_workers = 1,
+       .stop = stop.get_token(),
+       .progress = pr::Progress::none,
+       .on_progress = [&](const pr::ProgressState& state) { said = said || state.stopping; }});
+  CHECK(report.stopped == pr::StopReason::stop_requested);
+  CHECK(report.failed == 0);
 }
 
 TEST_CASE("what is counted is in the file already, and never more of it than was seen") {

@@ -146,6 +146,16 @@ TEST_CASE("bar: 100% and a full bar mean that nothing is left") {
   CHECK(render_bar(state, 80, Charset::utf8).starts_with("100%|█"));
 }
 
+TEST_CASE("bar: a job that stops says so until it has") {
+  ProgressState state = example();
+  state.stopping = true;
+  CHECK(render_bar(state, 60, Charset::ascii) == "clean: 42%|##   | 420/1000 [00:10<00:14, stopping, 41.2it/s]");
+  CHECK(render_bar(state, 58, Charset::ascii) == "clean: 42%|#####        | 420/1000 [00:10<00:14, stopping]");
+  CHECK(render_plain(state, Charset::ascii).find(", stopping, ") != std::string::npos);
+  state.finished = true;
+  CHECK(render_plain(state, Charset::ascii).find("stopping") == std::string::npos);
+}
+
 TEST_CASE("bar: what is unknown is a question mark") {
   ProgressState state;
   state.total = 10;
@@ -238,13 +248,14 @@ TEST_CASE("json: the members of the state by name, null for what is unknown") {
   state.duplicates = 4;
   CHECK(render_json(state) ==
         R"({"description":"clean","total":1000,"seen":424,"skipped":200,"duplicates":4,"succeeded":217,"failed":3,)"
-        R"("elapsed":10.400,"rate":41.200,"remaining":14.078,"finished":false})");
+        R"("elapsed":10.400,"rate":41.200,"remaining":14.078,"stopping":false,"finished":false})");
   ProgressState unknown;
   unknown.description = "a\"\n\xff";
+  unknown.stopping = true;
   unknown.finished = true;
   CHECK(render_json(unknown) ==
         R"({"description":"a\"\n�","total":null,"seen":0,"skipped":0,"duplicates":0,"succeeded":0,"failed":0,)"
-        R"("elapsed":0.000,"rate":null,"remaining":null,"finished":true})");
+        R"("elapsed":0.000,"rate":null,"remaining":null,"stopping":true,"finished":true})");
 }
 
 }  // namespace

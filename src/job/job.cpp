@@ -174,6 +174,7 @@ class Job final : public Stages {
     state.duplicates = counters.duplicates;
     state.seen = counters.seen;
     state.elapsed = Clock::now() - started_;
+    state.stopping = shared_.stopping.draining();
     return state;
   }
 

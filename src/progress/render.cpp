@@ -94,6 +94,7 @@ Parts parts_of(const ProgressState& state) {
     parts.count = std::to_string(state.settled()) + "it";
     parts.notes.push_back(elapsed);
   }
+  if (state.stopping && !state.finished) parts.notes.emplace_back("stopping");
   parts.notes.push_back(rate_text(state.rate));
   const auto note = [&](const char* name, std::uint64_t count) {
     if (count > 0) parts.notes.push_back(name + std::to_string(count));
@@ -176,6 +177,7 @@ std::string render_json(const ProgressState& state) {
   real("elapsed", state.elapsed.count());
   real("rate", state.rate > 0 ? std::optional(state.rate) : std::nullopt);
   real("remaining", state.remaining ? std::optional(state.remaining->count()) : std::nullopt);
+  member("stopping", state.stopping ? "true" : "false");
   member("finished", state.finished ? "true" : "false");
   return out + "}";
 }
