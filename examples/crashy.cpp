@@ -99,9 +99,9 @@ int main(int argc, char** argv) {
         pr::map(parse, std::views::iota(0, kItems),
                 {.cache_path = results, .backend = pr::Backend::process, .timeout = 2s, .handle_signals = true});
     std::cout << report << '\n';
-    fs::path failures = results;
-    failures.replace_extension(".failed" + results.extension().string());
-    for (const auto& [kind, count] : count_failures(failures)) std::cout << count << " items: " << kind << '\n';
+    for (const auto& [kind, count] : count_failures(report.failures_path)) {
+      std::cout << count << " items: " << kind << '\n';
+    }
     return report.exit_code();
   } catch (const std::exception& error) {
     std::cerr << "crashy: " << error.what() << '\n';

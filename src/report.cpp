@@ -90,6 +90,8 @@ std::ostream& operator<<(std::ostream& out, const Report& report) {
   std::string text;
   append_counts(text, report);
   if (report.stopped != StopReason::finished) text += std::string("\nstopped: ") + name(report.stopped);
+  const bool told_of_failures = !report.failures_path.empty() && report.failed + report.skipped_failed != 0;
+  if (told_of_failures) text += "\nfailures: " + report.failures_path.string();
   append_recovery(text, report.recovery);
   return out << text;
 }

@@ -65,8 +65,9 @@ pr::Json failure_of(F fn) {
   const pr::Report report = pr::map([&](const std::string&) { fn(); }, Strings{"a"}, keeping(dir / "r.jsonl"));
   CHECK(report.failed == 1);
   CHECK(report.exit_code() == 1);
+  CHECK(report.failures_path == dir / "r.failed.jsonl");
   check_sums(report);
-  const std::vector<pr::Json> failures = values_in(dir / "r.failed.jsonl");
+  const std::vector<pr::Json> failures = values_in(report.failures_path);
   REQUIRE(failures.size() == 1);
   CHECK(failures[0].get<std::string>("id") == "a");
   return failures[0];

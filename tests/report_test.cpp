@@ -53,8 +53,10 @@ TEST_CASE("A stop reason is named as it is written in the source") {
 }
 
 TEST_CASE("An uneventful report is one line that leaves out what did not happen") {
-  CHECK(printed(Report{.seen = 2, .succeeded = 2, .elapsed = std::chrono::milliseconds(1250)}) ==
-        "2 items in 1.25 s: 2 succeeded, 0 failed");
+  CHECK(printed(Report{.seen = 2,
+                       .succeeded = 2,
+                       .elapsed = std::chrono::milliseconds(1250),
+                       .failures_path = "results.failed.jsonl"}) == "2 items in 1.25 s: 2 succeeded, 0 failed");
 }
 
 TEST_CASE("A report tells of everything that happened") {
@@ -66,6 +68,7 @@ TEST_CASE("A report tells of everything that happened") {
                 .failed = 2,
                 .unfinished = 1,
                 .stopped = StopReason::signal};
+  report.failures_path = "results.failed.jsonl";
   report.recovery.torn_bytes = 17;
   report.recovery.torn_path = "results.torn.jsonl";
   report.recovery.newline_added = true;
@@ -76,6 +79,7 @@ TEST_CASE("A report tells of everything that happened") {
   CHECK(printed(report) ==
         "12 items in 0.00 s: 3 succeeded, 2 failed, 5 skipped (2 failed earlier), 1 duplicate, 1 unfinished\n"
         "stopped: signal\n"
+        "failures: results.failed.jsonl\n"
         "repaired: an unfinished last line of 17 bytes, kept in results.torn.jsonl\n"
         "repaired: the last line lacked its newline\n"
         "damaged: 2 lines left as found, the first at byte 120: no object\n"

@@ -52,6 +52,7 @@ struct Report {
   StopReason stopped = StopReason::finished;
   std::chrono::duration<double> elapsed{0};
   Recovery recovery{};
+  std::filesystem::path failures_path{};  ///< says what became of the failed ones; empty without a results file
 
   /// 75: stopped with work left, run me again; so too if some items failed. 1: some items failed, now or earlier, or
   /// more than `max_failures` did. 0: all is well.

@@ -190,7 +190,10 @@ class Job final : public Stages {
     report.unfinished = counters.unfinished;
     report.stopped = stop_reason();
     report.elapsed = Clock::now() - started_;
-    if (store_) report.recovery = store_->recovery();
+    if (store_) {
+      report.recovery = store_->recovery();
+      report.failures_path = store::failures_path(options_.cache_path);
+    }
     return report;
   }
 
