@@ -255,6 +255,37 @@ TEST_CASE("after a refusal the writer writes whole values again once it is reset
   CHECK(text == R"({"a":1})");
 }
 
+TEST_CASE("what a refusal has left unfinished cannot be passed off as whole") {
+  std::string text;
+  pr::JsonWriter json(text);
+  const bool in_object = GENERATE(false, true);
+  in_object ? json.begin_object().key("a") : json.begin_array().value("a");
+  SECTION("a string") { CHECK_THROWS_AS(json.string("\xff"), pr::BadResult); }
+  SECTION("a key") {
+    if (in_object) json.null();
+    if (!in_object) json.begin_object();
+    CHECK_THROWS_AS(json.key("\xff"), pr::BadResult);
+  }
+  CHECK_THROWS_WITH(json.null(), Catch::Contains("after an exception"));
+  CHECK_THROWS_AS(json.end_object(), pr::BadResult);
+  CHECK_THROWS_AS(json.end_array(), pr::BadResult);
+  CHECK_FALSE(json.complete());
+  text.clear();
+  json.reset();
+  json.value(1);
+  CHECK(json.complete());
+}
+
+TEST_CASE("what is refused before anything of it is written can be replaced") {
+  std::string text;
+  pr::JsonWriter json(text);
+  json.begin_object().key("a");
+  CHECK_THROWS_AS(json.real(std::numeric_limits<double>::infinity()), pr::BadResult);
+  json.null().end_object();
+  CHECK(json.complete());
+  CHECK(text == R"({"a":null})");
+}
+
 TEST_CASE("the watched member's value is found at the top level only") {
   std::string text = "before ";
   pr::JsonWriter json(text);

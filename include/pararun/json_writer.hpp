@@ -61,8 +61,9 @@ concept TupleLike = !Range<T> && requires {
 
 /// Writes one JSON value, checking as it goes that it is one: keys only in objects, a value after each key,
 /// strings in valid UTF-8, no NaN and no infinities. Any breach throws `BadResult`, which names the nearest
-/// key. Numbers keep every digit: doubles are written in the shortest form that reads back as the same
-/// double. Made by pararun and lent to `write_json`; not thread-safe.
+/// key. A call that throws may leave the value unfinished: every further call throws then, and the result is refused
+/// even if `write_json` catches what was thrown. Numbers keep every digit: doubles are written in the shortest form
+/// that reads back as the same double. Made by pararun and lent to `write_json`; not thread-safe.
 class JsonWriter {
  public:
   /// Appends to `out`, which must outlive the writer.
@@ -116,7 +117,7 @@ class JsonWriter {
   }
 
   /// Whether exactly one value has been written, whole.
-  bool complete() const noexcept { return open_.empty() && started_; }
+  bool complete() const noexcept { return whole_ && open_.empty() && started_; }
 
   /// Forgets all state, to write another value behind what `out` holds then.
   void reset() noexcept;
@@ -149,6 +150,7 @@ class JsonWriter {
     out_->push_back(bracket);
     open_.push_back(bracket);
     comma_ = false;
+    whole_ = true;
     return *this;
   }
   JsonWriter& end(char bracket, char closing);
@@ -161,6 +163,7 @@ class JsonWriter {
   }
 
   void before_value() {
+    begin_step();
     if (key_pending_) {
       key_pending_ = false;
       return;
@@ -170,8 +173,14 @@ class JsonWriter {
     started_ = true;
   }
   void after_value() {
-    comma_ = true;
+    comma_ = whole_ = true;
     if (watching_ && open_.size() == 1) end_watched();
+  }
+
+  /// What is left undone by an exception stays undone.
+  void begin_step() {
+    if (!whole_) refuse("it goes on after an exception");
+    whole_ = false;
   }
 
   [[noreturn]] void misplaced_value() const;
@@ -183,6 +192,7 @@ class JsonWriter {
   std::string_view watched_;
   Span found_;
   std::size_t last_key_ = std::string::npos;  // where in *out_ the nearest key begins, for messages
+  bool whole_ = true;                         // but for open brackets and a pending key: no call has thrown half-way
   bool started_ = false;
   bool comma_ = false;
   bool key_pending_ = false;

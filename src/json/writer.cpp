@@ -5,6 +5,7 @@
 namespace pararun {
 
 JsonWriter& JsonWriter::key(std::string_view name) {
+  begin_step();
   if (open_.empty() || open_.back() != '{') refuse("a key stands outside of an object");
   if (key_pending_) refuse("a key follows a key");
   if (comma_) out_->push_back(',');
@@ -18,6 +19,7 @@ JsonWriter& JsonWriter::key(std::string_view name) {
     watching_ = true;
     found_.begin = out_->size();
   }
+  whole_ = true;
   return *this;
 }
 
@@ -29,6 +31,7 @@ JsonWriter& JsonWriter::string(std::string_view text) {
 }
 
 JsonWriter& JsonWriter::end(char bracket, char closing) {
+  begin_step();
   if (open_.empty() || open_.back() != bracket) refuse("a bracket is closed that is not open");
   if (key_pending_) refuse("a key has no value");
   out_->push_back(closing);
@@ -41,6 +44,7 @@ void JsonWriter::reset() noexcept {
   open_.clear();
   found_ = {};
   last_key_ = std::string::npos;
+  whole_ = true;
   started_ = comma_ = key_pending_ = watching_ = false;
 }
 
