@@ -1,6 +1,7 @@
 /// SIGINT and SIGTERM while jobs run. Every job runs in a child process.
 #include <pararun/options.hpp>
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <optional>
 #include <ranges>
 #include <stdexcept>
@@ -53,12 +55,39 @@ bool has_default_action(int signal) {
 
 void ignore_it(int) {}
 
+bool is_locked(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  const bool looked = ::fcntl(fd, F_OFD_GETLK, &lock) == 0;
+  ::close(fd);
+  return looked && lock.l_type != F_UNLCK;
+}
+
 bool is_pending(int signal) {
   sigset_t pending;
   return ::sigpending(&pending) == 0 && sigismember(&pending, signal) == 1;
 }
 
 }  // namespace
+
+TEST_CASE("a signal that comes while the results file is opened drains the job") {
+  const TempDir dir;
+  const auto path = dir / "r.jsonl";
+  std::string lines;
+  for (int i = 0; i < 500'000; ++i) lines += "{\"id\":" + std::to_string(i) + "}\n";
+  write_file(path, lines);
+  Child child([&](const Parent&) {
+    pr::Options options = kHandling;
+    options.cache_path = path;
+    const pr::Report report = pr::map([](int) {}, endless(), options);
+    return report.stopped == pr::StopReason::signal ? report.exit_code() : 1;
+  });
+  // The first thing that is done to it.
+  REQUIRE(eventually([&] { return is_locked(path); }));
+  child.send(SIGTERM);
+  CHECK(child.end() == 75);
+}
 
 TEST_CASE("the first signal drains the job: what is in flight is finished, undisturbed, and it exits with 75") {
   const TempDir dir;

@@ -107,13 +107,32 @@ TEST_CASE("a job that is to stop before it begins pulls nothing") {
   CHECK(report.exit_code() == 75);
 }
 
+TEST_CASE("a time budget begins with the call: what it takes to open a large results file counts") {
+  const TempDir dir;
+  std::string lines;
+  for (int i = 0; i < 300'000; ++i) lines += "{\"id\":" + std::to_string(i) + "}\n";
+  write_file(dir / "r.jsonl", lines);
+  pr::Options options{.n_workers = 2, .cache_path = dir / "r.jsonl", .progress = pr::Progress::none};
+  const auto opening = pr::map([](int) {}, std::vector<int>(), options).elapsed;
+  options.time_budget = std::chrono::duration_cast<std::chrono::nanoseconds>(opening / 10);
+  std::atomic<int> pulled{0};
+  const pr::Report report = pr::map([](int) {}, [&]() -> std::optional<int> { return ++pulled; }, options);
+  CHECK(pulled == 0);
+  CHECK(report.recovery.ids == 300'000);
+  CHECK(report.stopped == pr::StopReason::time_budget);
+}
+
 TEST_CASE("a stop that finds nothing left to stop is none") {
   std::stop_source stop;
   const pr::Report report = pr::map(
       [&](int item) {
         if (item == 2) stop.request_stop();
       },
-      std::vector{0, 1, 2}, {.n_workers = 1, .stop = stop.get_token(), .batch = 8, .progress = pr::Progress::none});
+      std::vector{0, 1, 2},
+      {.n_workers = GENERATE(1U, 2U),
+       .stop = stop.get_token(),
+       .batch = GENERATE(1U, 8U),
+       .progress = pr::Progress::none});
   CHECK(report.succeeded == 3);
   CHECK(report.stopped == pr::StopReason::finished);
   CHECK(report.exit_code() == 0);

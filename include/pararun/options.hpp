@@ -95,14 +95,14 @@ struct Options {
   std::stop_token stop{};
 
   /// Catch SIGINT and SIGTERM while the job runs: the first drains, the second asks the items in flight to
-  /// stop through their stop tokens and ends worker processes, the third has its default action. Process-wide while any
-  /// job asks for it.
+  /// stop through their stop tokens and ends worker processes, the third has its default action. A results file that is
+  /// being opened is read to its end all the same. Process-wide while any job asks for it.
   bool handle_signals = false;
 
   /// How long a drain may take before it acts like a second signal; 0: for ever.
   std::chrono::nanoseconds drain_timeout{0};
 
-  /// Stop taking items after this long; 0: never. Leave room for the items in flight.
+  /// Stop taking items this long after the call; 0: never. Leave room for the items in flight.
   std::chrono::nanoseconds time_budget{0};
 
   Durability durability = Durability::process;

@@ -59,10 +59,11 @@ class Job final : public Stages {
   Job& operator=(const Job&) = delete;
 
   Report run() {
-    open_store();
-    // Up to the very end: an impatient second signal shall not cost what is finished but not yet written.
+    // From the very beginning, though the opening of a file is not cut short, and up to the very end: an impatient
+    // second signal shall not cost what is finished but not yet written.
     std::optional<posix::StopSignals> signals;
     if (options_.handle_signals) signals.emplace(shared_.bell);
+    open_store();
     progress::Display display(
         {.mode = options_.progress, .on_progress = options_.on_progress}, [this] { return state(); },
         [this](std::exception_ptr error) { shared_.fail(std::move(error)); });
@@ -126,7 +127,8 @@ class Job final : public Stages {
   void run_pipeline(const posix::StopSignals* signals) {
     const std::stop_callback stop(options_.stop, [this] { shared_.stopping.drain(StopReason::stop_requested); });
     Pipeline pipeline(settings_.n_workers);
-    const Watch watch({.shared = shared_,
+    const Watch watch({.started = started_,
+                       .shared = shared_,
                        .runner = runner_,
                        .output = output_,
                        .tokens = tokens_,
@@ -201,7 +203,8 @@ class Job final : public Stages {
   StopReason stop_reason() const {
     const StopReason reason = shared_.stopping.reason();
     if (reason == StopReason::too_many_failures) return reason;
-    const bool nothing_left = shared_.flow.input_ended() && shared_.counters.unfinished == 0;
+    const bool all_seen = shared_.flow.input_ended() || shared_.counters.seen == settings_.traits.size;
+    const bool nothing_left = all_seen && shared_.counters.unfinished == 0;
     return nothing_left ? StopReason::finished : reason;
   }
 

@@ -20,9 +20,11 @@ constexpr std::chrono::milliseconds kTick{10};
 
 }  // namespace
 
-Watch::Watch(const Parts& parts) : parts_(parts), budget_ends_(Clock::time_point::max()) {
+Watch::Watch(const Parts& parts) : parts_(parts) {
   const Options& options = parts_.shared.settings.options;
-  if (options.time_budget.count() > 0) budget_ends_ = after(Clock::now(), options.time_budget);
+  if (options.time_budget.count() > 0) budget_ends_ = after(parts_.started, options.time_budget);
+  // What a large results file has used up already is not taken twice.
+  heed_budget(Clock::now());
   const posix::AllSignalsBlocked blocked;
   try {
     thread_ = std::thread([this] { run(); });
@@ -67,7 +69,8 @@ Clock::time_point Watch::look(Clock::time_point now) {
   };
 
   heed_signals();
-  if (!shared.stopping.draining() && due(budget_ends_)) shared.stopping.drain(StopReason::time_budget);
+  heed_budget(now);
+  if (!shared.stopping.draining()) next = budget_ends_;
   if (shared.stopping.draining() && !shared.stopping.forced() && options.drain_timeout.count() > 0) {
     if (!drain_ends_) drain_ends_ = after(now, options.drain_timeout);
     if (due(*drain_ends_)) shared.stopping.force();
@@ -106,6 +109,10 @@ bool Watch::a_worker_sleeps(Clock::time_point now) {
     working += token->working;
   }
   return working < parts_.pipeline.n_workers();
+}
+
+void Watch::heed_budget(Clock::time_point now) {
+  if (now >= budget_ends_) parts_.shared.stopping.drain(StopReason::time_budget);
 }
 
 void Watch::heed_signals() {

@@ -20,6 +20,7 @@ namespace pararun::job {
 class Watch {
  public:
   struct Parts {
+    Clock::time_point started;  ///< the job
     Shared& shared;
     Runner& runner;
     Output& output;
@@ -38,12 +39,13 @@ class Watch {
   void run() noexcept;
   Clock::time_point look(Clock::time_point now);
   void heed_signals();
+  void heed_budget(Clock::time_point now);
   void free_stuck(Clock::time_point now);
   bool a_worker_sleeps(Clock::time_point now);
 
   Parts parts_;
   const posix::Heritage heritage_;  // of the thread that runs the job
-  Clock::time_point budget_ends_;
+  Clock::time_point budget_ends_ = Clock::time_point::max();
   std::optional<Clock::time_point> drain_ends_;
   std::optional<std::uint64_t> handed_out_;  // while there is more, and nobody takes it
   Clock::time_point handed_out_since_;
