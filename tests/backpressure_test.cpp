@@ -187,6 +187,28 @@ TEST_CASE("what is finished reaches the file although the input waits for its ne
   CHECK(in_time);
 }
 
+TEST_CASE("finished results of a batch that was asked for reach the file although the batch takes long") {
+  const TempDir dir;
+  bool in_time = false;
+  // None of the items alone takes long enough to be noticed.
+  for (int round = 0; round < 20 && !in_time; ++round) {
+    const auto path = dir / (std::to_string(round) + ".jsonl");
+    pr::map(
+        [&](int) {
+          if (!in_time) work_for(300us);
+          in_time = in_time || std::filesystem::file_size(path) > 0;
+        },
+        std::views::iota(0, 256),
+        {.n_workers = 1,
+         .cache_path = path,
+         .timeout = 10s,
+         .flush_interval = 1ms,
+         .batch = 256,
+         .progress = pr::Progress::none});
+  }
+  CHECK(in_time);
+}
+
 TEST_CASE("a finished result of a batch reaches the file although the next item of the batch takes long") {
   const TempDir dir;
   std::atomic<bool> in_time{false};

@@ -201,7 +201,9 @@ Runner::Freed Runner::free_stuck(Token& token, Clock::time_point now) {
   Piece rest{.block = nullptr};
   {
     const std::lock_guard held(token.lock);
-    if (!token.working || now - token.next_started < BatchSize::kSlice) return freed;
+    // A measured batch is given back by the worker itself before it takes much longer than that.
+    const Clock::time_point since = shared_.batch.fixed() ? token.started : token.next_started;
+    if (!token.working || now - since < BatchSize::kSlice) return freed;
     // With Order::input lines wait for their turn anyway.
     if (shared_.settings.options.order == Order::completion) {
       freed.lines = std::exchange(token.lines, {});

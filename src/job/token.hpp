@@ -40,7 +40,6 @@ struct Token {
   std::vector<store::Admission> verdicts;
   std::string scratch;  ///< the line in the making
   JsonWriter result{scratch};
-  Clock::time_point started{};
   Errand* errand = nullptr;  ///< the caller's notes on this token, which it owns
 
   // Shared by the worker and the watch, which frees what is stuck behind a long call.
@@ -49,6 +48,7 @@ struct Token {
   std::uint32_t next = 0;            ///< the item in progress
   std::uint32_t end = 0;             ///< how far this token goes; may become less than its piece
   Clock::time_point next_started{};  ///< when it began
+  Clock::time_point started{};       ///< when the first one did
   std::string lines;                 ///< of the finished items
   std::string failure_lines;
   store::Settled settled;  ///< by these lines
