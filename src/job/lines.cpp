@@ -82,7 +82,8 @@ Failure current_failure() {
   }
 }
 
-LineFormat::LineFormat(std::string_view key_field) : key_field_(key_field), opening_("{") {
+LineFormat::LineFormat(std::string_view key_field, std::uint64_t longest_line)
+    : key_field_(key_field), opening_("{"), longest_line_(longest_line) {
   json::append_lossy_string(opening_, key_field);
   opening_ += ':';
 }
@@ -104,6 +105,16 @@ std::size_t LineFormat::begin_result(std::string& line, JsonWriter& result,
 }
 
 void LineFormat::end_result(std::string& line, std::size_t body, const JsonWriter& result, bool has_result) const {
+  join(line, body, result, has_result);
+  if (line.size() > longest_line_) {
+    throw BadResult("result: its line has " + std::to_string(line.size()) + " bytes; none of more than " +
+                    std::to_string(longest_line_) + " can be read again");
+  }
+  line += '\n';
+}
+
+/// Makes one object of the id and the result.
+void LineFormat::join(std::string& line, std::size_t body, const JsonWriter& result, bool has_result) const {
   const std::size_t id_end = body - kResult.size();
   if (!has_result) {
     line.resize(id_end);
@@ -115,7 +126,6 @@ void LineFormat::end_result(std::string& line, std::size_t body, const JsonWrite
         // The object's members follow the id in one object.
         const bool empty = line[body + 1] == '}';
         line.erase(id_end + (empty ? 0 : 1), body - id_end + (empty ? 1 : 0));
-        line += '\n';
         return;
       }
       const std::string_view id = std::string_view(line).substr(opening_.size(), id_end - opening_.size());
@@ -125,11 +135,10 @@ void LineFormat::end_result(std::string& line, std::size_t body, const JsonWrite
                         std::string(id));
       }
       line.erase(0, body);
-      line += '\n';
       return;
     }
   }
-  line += "}\n";
+  line += '}';
 }
 
 void LineFormat::write_failure(std::string& line, const Failure& failure, const FailureFacts& facts) const {

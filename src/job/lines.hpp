@@ -12,6 +12,8 @@
 #include <pararun/detail/job.hpp>
 #include <pararun/json_writer.hpp>
 
+#include "store/scan.hpp"
+
 namespace pararun::job {
 
 /// Why an item has no result.
@@ -43,14 +45,15 @@ bool succeeds(const detail::Call& call, std::optional<Failure>& failure, Action&
 /// Writes lines. Thread-safe: it only holds what never changes.
 class LineFormat {
  public:
-  explicit LineFormat(std::string_view key_field);
+  /// `longest_line` is for tests to make small.
+  explicit LineFormat(std::string_view key_field, std::uint64_t longest_line = store::kLongestLine);
 
   /// Starts a result line in `line`, which is cleared, lets `result` write behind it and returns where that is; 0 if
   /// the id is no UTF-8. Without an id the line is never written anywhere; the result is still checked.
   std::size_t begin_result(std::string& line, JsonWriter& result, const std::optional<detail::IdView>& id) const;
 
   /// Ends the line, with its newline, once the result has been written at `body` (`has_result`) or there is none.
-  /// Throws `BadResult` where it is not one value, or holds another id.
+  /// Throws `BadResult` where it is not one value, holds another id, or is so long that no later run would read it.
   void end_result(std::string& line, std::size_t body, const JsonWriter& result, bool has_result) const;
 
   struct FailureFacts {
@@ -66,8 +69,11 @@ class LineFormat {
   void write_failure(std::string& line, const Failure& failure, const FailureFacts& facts) const;
 
  private:
+  void join(std::string& line, std::size_t body, const JsonWriter& result, bool has_result) const;
+
   std::string key_field_;
   std::string opening_;  // `{"id":`
+  std::uint64_t longest_line_;
 };
 
 }  // namespace pararun::job

@@ -9,6 +9,7 @@
 
 #include <pararun/error.hpp>
 
+#include "job/batch_size.hpp"
 #include "json/text.hpp"
 #include "posix/cpus.hpp"
 #include "posix/file.hpp"
@@ -18,7 +19,6 @@
 namespace pararun::job {
 namespace {
 
-constexpr std::size_t kMostBatch = 256;
 constexpr std::size_t kMostTokens = 1'000'000;
 
 template <class Duration>
@@ -34,7 +34,9 @@ void check_values(const Options& options) {
   if (options.max_tokens > kMostTokens) {
     throw OptionsError("max_tokens", "must not be above " + std::to_string(kMostTokens));
   }
-  if (options.batch > kMostBatch) throw OptionsError("batch", "must not be above " + std::to_string(kMostBatch));
+  if (options.batch > BatchSize::kMost) {
+    throw OptionsError("batch", "must not be above " + std::to_string(BatchSize::kMost));
+  }
   if (options.key_field.empty()) throw OptionsError("key_field", "must not be empty");
   if (json::valid_utf8_prefix(options.key_field) != options.key_field.size()) {
     throw OptionsError("key_field", "must be valid UTF-8");

@@ -86,6 +86,12 @@ std::size_t valid_utf8_prefix(std::string_view text) noexcept {
 
 std::size_t unescaped_prefix(std::string_view text) noexcept { return unmarked_prefix(text, swar::needs_escape); }
 
+std::string_view without_byte_order_mark(std::string_view text, std::uint64_t begin) noexcept {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  if (begin == 0 && text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  return text;
+}
+
 bool append_string(std::string& out, std::string_view text) {
   // Of most strings this is all.
   const std::size_t plain = unmarked_prefix(

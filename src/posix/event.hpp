@@ -18,8 +18,6 @@ class Event {
   /// Waits until the bell is rung, at least once, or `until` has come; or an hour has passed. Returns whether it rang.
   bool wait(std::chrono::steady_clock::time_point until) noexcept;
 
-  int fd() const noexcept { return fd_.get(); }
-
  private:
   OwnFd fd_;
 };

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "json/text.hpp"
 #include "posix/file.hpp"
 
 namespace pararun::detail {
@@ -16,7 +17,6 @@ namespace {
 
 constexpr std::size_t kInitialCapacity = std::size_t{256} << 10;
 constexpr int kStopPollMilliseconds = 50;
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 }  // namespace
 
@@ -50,7 +50,7 @@ std::optional<std::string_view> LineReader::next() {
   const char* const start = buffer_.get() + begin_;
   std::string_view line(start, newline != nullptr ? newline : buffer_.get() + end_);
   begin_ = scanned_ = newline != nullptr ? static_cast<std::size_t>(newline + 1 - buffer_.get()) : end_;
-  if (line_number_ == 0 && line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
+  if (line_number_ == 0) line = json::without_byte_order_mark(line, 0);
   if (newline == nullptr) {
     if (line.empty()) return std::nullopt;
   } else if (line.ends_with('\r')) {

@@ -15,6 +15,7 @@
 
 #include <pararun/error.hpp>
 
+#include "json/text.hpp"
 #include "posix/file.hpp"
 #include "store/scan.hpp"
 
@@ -23,7 +24,6 @@ namespace {
 
 constexpr std::size_t kHashesAtOnce = 16384;
 constexpr std::size_t kMostOverlap = 4096;
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 /// A part of a file that is known to be that long.
 class File {
@@ -120,11 +120,9 @@ class Loader {
     load_line(begin, shared_.file.read(begin, {line.get(), static_cast<std::size_t>(length)}));
   }
 
-  void load_line(std::uint64_t offset, std::string_view line) {
-    if (offset == 0 && line.starts_with(kByteOrderMark)) {
-      offset = kByteOrderMark.size();
-      line.remove_prefix(kByteOrderMark.size());
-    }
+  void load_line(std::uint64_t begin, std::string_view text) {
+    const std::string_view line = json::without_byte_order_mark(text, begin);
+    const std::uint64_t offset = begin + (text.size() - line.size());
     const ScannedLine scanned = scanner_.scan(line);
     switch (scanned.kind) {
       case LineKind::id:

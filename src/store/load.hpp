@@ -10,6 +10,7 @@
 #include <pararun/report.hpp>
 
 #include "store/id_hash.hpp"
+#include "store/scan.hpp"
 #include "store/seen_set.hpp"
 
 namespace pararun::store {
@@ -27,8 +28,8 @@ inline constexpr std::size_t kMaxDamage = 100;
 
 /// For tests to make small.
 struct LoadLimits {
-  std::size_t chunk_bytes = std::size_t{256} << 10;     ///< read at once by a thread
-  std::uint64_t longest_line = std::uint64_t{1} << 30;  ///< a longer one is damaged, and never in memory
+  std::size_t chunk_bytes = std::size_t{256} << 10;  ///< read at once by a thread
+  std::uint64_t longest_line = kLongestLine;
 };
 
 /// Reads the lines in the first `size` bytes of `fd` and loads their ids into `set`. What follows the last

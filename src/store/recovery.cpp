@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "json/text.hpp"
 #include "posix/file.hpp"
 #include "store/load.hpp"
 
@@ -16,7 +17,6 @@ namespace {
 
 constexpr std::size_t kCopyChunk = std::size_t{1} << 20;
 constexpr std::size_t kLookAt = 4096;
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr const char* kWhiteSpace = " \t\r\n";
 
 std::string read_string(int fd, std::uint64_t begin, std::uint64_t length, const std::filesystem::path& path) {
@@ -29,7 +29,7 @@ std::string read_string(int fd, std::uint64_t begin, std::uint64_t length, const
 bool may_be_object(int fd, const Tail& tail, const std::filesystem::path& path) {
   const std::uint64_t length = std::min<std::uint64_t>(tail.length, kLookAt);
   const std::string front = read_string(fd, tail.begin, length, path);
-  const std::string_view text = without_byte_order_mark(front, tail.begin);
+  const std::string_view text = json::without_byte_order_mark(front, tail.begin);
   const std::size_t first = text.find_first_not_of(kWhiteSpace);
   if (first != text.npos && text[first] != '{') return false;
   const std::string back = read_string(fd, tail.begin + tail.length - length, length, path);
@@ -38,9 +38,9 @@ bool may_be_object(int fd, const Tail& tail, const std::filesystem::path& path) 
 }
 
 bool is_intact(int fd, const Tail& tail, const std::filesystem::path& path, LineScanner& scanner) {
-  if (tail.length > kLongestTail || !may_be_object(fd, tail, path)) return false;
+  if (tail.length > kLongestLine || !may_be_object(fd, tail, path)) return false;
   const std::string line = read_string(fd, tail.begin, tail.length, path);
-  const LineKind kind = scanner.scan(without_byte_order_mark(line, tail.begin)).kind;
+  const LineKind kind = scanner.scan(json::without_byte_order_mark(line, tail.begin)).kind;
   return kind == LineKind::id || kind == LineKind::foreign;
 }
 
@@ -79,11 +79,6 @@ void keep_tail(const LockedFile& file, const Tail& tail, const std::filesystem::
 void add_newline(const LockedFile& file) { posix::write_all(file.fd.get(), "\n", file.path); }
 
 }  // namespace
-
-std::string_view without_byte_order_mark(std::string_view text, std::uint64_t begin) {
-  if (begin == 0 && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  return text;
-}
 
 Tail examine_tail(int fd, const std::filesystem::path& path, LineScanner& scanner) {
   const auto size = static_cast<std::uint64_t>(posix::status(fd, path).st_size);

@@ -23,13 +23,8 @@ struct Tail {
   std::uint64_t length = 0;  ///< up to the end of the file
 };
 
-/// `text`, which stands at `begin` in its file, without a UTF-8 byte-order mark that is not part of a line.
-std::string_view without_byte_order_mark(std::string_view text, std::uint64_t begin);
-
-/// The longest tail that can be an intact line.
-inline constexpr std::uint64_t kLongestTail = std::uint64_t{1} << 30;
-
-/// Looks, and changes nothing. Holds a tail in memory only if it begins and ends as an object may.
+/// Looks, and changes nothing. Holds a tail in memory only if it begins and ends as an object may, and is no longer
+/// than a line may be.
 Tail examine_tail(int fd, const std::filesystem::path& path, LineScanner& scanner);
 
 /// What `repair_tail` has done.

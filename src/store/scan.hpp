@@ -31,6 +31,9 @@ struct ScannedLine {
   const char* problem = nullptr;
 };
 
+/// In bytes, without its newline. A longer one counts as damaged, and is never in memory as a whole.
+inline constexpr std::uint64_t kLongestLine = std::uint64_t{1} << 30;
+
 /// Understands RFC 8259 in valid UTF-8, and Python's `NaN`, `Infinity` and `-Infinity` besides. Refuses
 /// unpaired surrogate escapes, which no UTF-8 text can hold, NUL bytes and a byte-order mark. Any depth of
 /// nesting. Of members with the same name the last one counts. For one thread at a time.

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "json/text.hpp"
 #include "posix/file.hpp"
 #include "store/load.hpp"
 #include "store/recovery.hpp"
@@ -17,7 +18,7 @@ void add_unended_line(int fd, const Tail& tail, const std::filesystem::path& pat
                       const IdHasher& hasher, SeenSet& set, Recovery& recovery) {
   std::string line(static_cast<std::size_t>(tail.length), '\0');
   line.resize(posix::read_at(fd, tail.begin, line, path));
-  const ScannedLine scanned = scanner.scan(without_byte_order_mark(line, tail.begin));
+  const ScannedLine scanned = scanner.scan(json::without_byte_order_mark(line, tail.begin));
   if (scanned.kind == LineKind::id) {
     const IdHash hash = hasher({scanned.id_kind, scanned.id});
     ++recovery.lines;
