@@ -8,11 +8,16 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <functional>
+#include <istream>
 #include <optional>
 #include <ranges>
 #include <stdexcept>
+#include <streambuf>
 #include <string>
 #include <thread>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -119,6 +124,23 @@ TEST_CASE("a heavy function gets one item a token") {
   CHECK(std::ranges::all_of(ahead, [](int count) { return count == 1; }));
 }
 
+TEST_CASE("so does one over items that take long to pull") {
+  int pulled = 0;
+  std::vector<int> ahead(300);
+  const bool at_first = GENERATE(true, false);
+  const int first_slow = at_first ? 0 : 200;
+  const auto slow = std::views::iota(0, 300) | std::views::transform([&](int item) {
+                      if (item >= first_slow) work_for(300us);
+                      ++pulled;
+                      return item;
+                    });
+  pr::map([&](int item) { ahead[static_cast<std::size_t>(item)] = pulled - std::max(item, first_slow); }, slow,
+          {.n_workers = 1, .progress = pr::Progress::none});
+  // A batch that was to be of cheap ones is ended after some.
+  CHECK(std::ranges::all_of(ahead, [&](int count) { return count <= (at_first ? 1 : 16); }));
+  CHECK(std::ranges::all_of(ahead.end() - 50, ahead.end(), [](int count) { return count == 1; }));
+}
+
 TEST_CASE("a trivial function over a forward range gets batches, of at most 256 items") {
   std::atomic<int> pulled{0};
   int longest = 0;
@@ -141,17 +163,44 @@ TEST_CASE("lines of a regular file come in batches, lines of a pipe one by one")
             .succeeded == 20'000);
 }
 
-TEST_CASE("a batch is bounded in bytes") {
+namespace {
+
+/// How many items of 300,000 bytes a token carries at most that may carry 64.
+template <class Make>
+int most_in_a_token(Make make) {
   std::atomic<int> pulled{0};
-  int longest = 0;
+  int most = 0, done = 0;
   const auto large = std::views::iota(0, 64) | std::views::transform([&](int) {
                        ++pulled;
-                       return std::string(300'000, 'x');
+                       return make();
                      });
-  int done = 0;
-  pr::map([&](const std::string&) { longest = std::max(longest, pulled - done++); }, large,
+  pr::map([&](const std::invoke_result_t<Make>&) { most = std::max(most, pulled - done++); }, large,
           {.n_workers = 1, .batch = 64, .progress = pr::Progress::none});
-  CHECK(longest == 4);
+  return most;
+}
+
+}  // namespace
+
+TEST_CASE("a batch is bounded in bytes") {
+  CHECK(most_in_a_token([] { return std::string(300'000, 'x'); }) == 4);
+  CHECK(most_in_a_token([] { return std::vector<double>(37'500); }) == 4);
+  CHECK(most_in_a_token([] { return std::pair(1, std::string(300'000, 'x')); }) == 4);
+}
+
+TEST_CASE("so is one of JSON values") {
+  const TempDir dir;
+  std::string text;
+  for (int i = 0; i < 64; ++i) text += "{\"text\":\"" + std::string(300'000, 'x') + "\"}\n";
+  write_file(dir / "in.jsonl", text);
+  pr::JsonLines items = pr::jsonl(dir / "in.jsonl");
+  ::off_t read_for_the_first = 0;
+  pr::map(
+      [&](const pr::Json&) {
+        if (read_for_the_first == 0) read_for_the_first = ::lseek(items.descriptor(), 0, SEEK_CUR);
+      },
+      items, {.n_workers = 1, .batch = 64, .progress = pr::Progress::none});
+  CHECK(read_for_the_first > 900'000);
+  CHECK(read_for_the_first < 3'000'000);
 }
 
 TEST_CASE("an item that comes alone is worked on although no second one has arrived") {
@@ -169,6 +218,44 @@ TEST_CASE("an item that comes alone is worked on although no second one has arri
   pr::map([&](const std::string&) { ++done; }, pr::lines("/proc/self/fd/" + std::to_string(pipe.reader())),
           {.n_workers = GENERATE(1U, 2U, 4U), .progress = pr::Progress::none});
   writer.join();
+  CHECK(each_in_time);
+  CHECK(done == 20);
+}
+
+TEST_CASE("what a generator, a one-pass range or a callable gives is worked on before it is asked for more") {
+  std::atomic<int> done{0};
+  bool each_in_time = true;
+  auto next = [&, given = 0]() mutable -> std::optional<int> {
+    each_in_time = each_in_time && eventually([&] { return done == given; });
+    return given < 20 ? std::optional<int>(given++) : std::nullopt;
+  };
+  const pr::Options options{.n_workers = GENERATE(1U, 2U, 4U), .progress = pr::Progress::none};
+  const auto work = [&](int) { ++done; };
+  SECTION("a generator") {
+    pr::map(
+        work,
+        [](auto give) -> pr::generator<int> {
+          while (const std::optional<int> item = give()) co_yield *item;
+        }(next),
+        options);
+  }
+  SECTION("a one-pass range") {
+    struct Buffer : std::streambuf {
+      std::function<std::optional<int>()> next;
+      std::string line;
+      int_type underflow() override {
+        const std::optional<int> item = next();
+        if (!item) return traits_type::eof();
+        line = std::to_string(*item) + ' ';
+        setg(line.data(), line.data(), line.data() + line.size());
+        return traits_type::to_int_type(line.front());
+      }
+    } buffer;
+    buffer.next = next;
+    std::istream stream(&buffer);
+    pr::map(work, std::views::istream<int>(stream), options);
+  }
+  SECTION("a callable") { pr::map(work, next, options); }
   CHECK(each_in_time);
   CHECK(done == 20);
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <filesystem>
 #include <list>
 #include <map>
@@ -254,6 +255,29 @@ TEST_CASE("an input that cannot be read ends the job with its error") {
   const TempDir dir;
   CHECK_THROWS_AS(pr::map([](const std::string&) {}, pr::lines(dir / "missing"), kQuiet), pr::StoreError);
   CHECK_THROWS_AS(pr::map([](const std::filesystem::path&) {}, pr::files(dir / "missing"), kQuiet), pr::StoreError);
+  // It can be opened, but has nothing at its beginning.
+  const auto error =
+      thrown<pr::StoreError>([] { pr::map([](const std::string&) {}, pr::lines("/proc/self/mem"), kQuiet); });
+  REQUIRE(error);
+  CHECK(error->path() == "/proc/self/mem");
+  CHECK(error->error_number() == EIO);
+}
+
+namespace shop {
+
+struct Parcel {
+  int number;
+};
+[[maybe_unused]] std::string weight(const Parcel&) { throw std::logic_error("nobody asked for it"); }
+[[maybe_unused]] std::string value(const Parcel&) { throw std::logic_error("nobody asked for it"); }
+
+}  // namespace shop
+
+TEST_CASE("functions beside the items' type are not taken for pararun's own") {
+  CHECK(pr::map([](const shop::Parcel& parcel) { return parcel.number; }, std::vector<shop::Parcel>{{1}, {2}}, kQuiet)
+            .succeeded == 2);
+  const auto made = std::views::iota(0, 3) | std::views::transform([](int number) { return shop::Parcel{number}; });
+  CHECK(pr::map([](const shop::Parcel& parcel) { return parcel.number; }, made, kQuiet).succeeded == 3);
 }
 
 TEST_CASE("the size of an input is the progress's total, where it is known and none is given") {

@@ -114,6 +114,8 @@ class JsonLines : public detail::PullRange<JsonLines, Json> {
   std::optional<Json> next();
   /// The file and the number of the line that `next` gave last: `input.jsonl:17`.
   std::string where() const;
+  /// Of that line, in bytes.
+  std::size_t length() const noexcept { return length_; }
   bool may_block() const noexcept;
   /// What it reads from.
   int descriptor() const noexcept;
@@ -121,6 +123,7 @@ class JsonLines : public detail::PullRange<JsonLines, Json> {
 
  private:
   std::unique_ptr<detail::LineReader> reader_;
+  std::size_t length_ = 0;
 };
 
 /// The files of a directory tree. See `files`.

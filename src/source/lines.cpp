@@ -31,6 +31,7 @@ JsonLines::~JsonLines() = default;
 std::optional<Json> JsonLines::next() {
   while (const auto line = reader_->next()) {
     if (line->find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    length_ = line->size();
     try {
       return Json::parse(*line);
     } catch (const JsonError& error) {

@@ -8,8 +8,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
@@ -30,6 +32,10 @@ template <class T>
 std::size_t weight(const T& item) {
   if constexpr (StringLike<T>) {
     return sizeof(T) + std::string_view(item).size();
+  } else if constexpr (TupleLike<T>) {
+    return std::apply([](const auto&... elements) { return (std::size_t{0} + ... + detail::weight(elements)); }, item);
+  } else if constexpr (std::ranges::sized_range<const T>) {
+    return sizeof(T) + std::ranges::size(item) * sizeof(std::ranges::range_value_t<const T>);
   } else {
     return sizeof(T);
   }
@@ -42,6 +48,10 @@ std::size_t weight(const Lent<T>&) {
 
 template <class F, class Items, class Key>
 class MapWork final : public Work {
+  static_assert(Readable<Items>,
+                "pararun: the items must be an input range, one of pararun's sources, or a callable that returns "
+                "std::optional<Item> (one that changes itself must not be const)");
+
   using Source = Reader<Items>;
   using Value = typename Source::Value;
   using Stored = typename Source::Stored;
@@ -151,12 +161,20 @@ class MapWork final : public Work {
     }
   }
 
+  std::size_t weigh(const Stored& item) const {
+    if constexpr (requires { source_.length(); }) {
+      return sizeof(Stored) + source_.length();
+    } else {
+      return detail::weight(item);
+    }
+  }
+
   bool pull_one(Slots& block) {
     const auto slot = static_cast<std::uint32_t>(block.id_of.size());
     try {
       std::optional<Stored> item = source_.next();
       if (!item) return false;
-      block.bytes += weight(*item);
+      block.bytes += weigh(*item);
       block.items.push_back(std::move(item));
     } catch (const BadItem& bad) {
       if (source_.over()) throw;

@@ -31,9 +31,13 @@ struct Lent {
   T* item;  // const, unless the job owns the container and may move out of it
 };
 
+/// What can be read.
+template <class Items>
+concept Readable = PullSource<std::remove_reference_t<Items>> || Callable<Items> || std::ranges::input_range<Items>;
+
 /// Beside `next` and what `PullSource` asks for: `gave_up` says whether `next` gave nothing because of a stop, and not
 /// at the end; `over`, whether `next` must not be called again after it threw; `where`, where in the input the last
-/// item lay, as far as the input knows.
+/// item lay, and `length`, how much of it that was in bytes, as far as the input knows.
 template <class Items>
 class Reader;
 
@@ -62,6 +66,8 @@ class Reader<Items> {
       return -1;
     }
   }
+  std::size_t length() const requires requires(const std::remove_reference_t<Items>& source) { source.length(); }
+  { return source_.length(); }
   std::string where() const {
     if constexpr (requires { source_.where(); }) {
       return source_.where();
