@@ -90,6 +90,8 @@ TEST_CASE("a terminal gets a bar that is drawn over itself and left on its own l
   text += terminal.read_until("\n");
   CHECK(count(text, "\n") == 1);
   CHECK(text.ends_with("]\x1b[K\n"));
+  // Nor has it colours that a user might not want (NO_COLOR).
+  CHECK(count(text, "\x1b") == count(text, "\x1b[K"));
   for (const std::string& line : drawings(text)) {
     CHECK(columns(line) == 59);
     CHECK(line.starts_with("clean: 0%|"));
@@ -97,6 +99,25 @@ TEST_CASE("a terminal gets a bar that is drawn over itself and left on its own l
   display->finish();
   display.reset();
   CHECK(terminal.read_now().empty());
+}
+
+TEST_CASE("the bar is drawn, and on_progress called, at most ten times a second, and once at the end") {
+  Ends terminal = Ends::terminal(60);
+  Job job;
+  std::atomic<int> calls{0};
+  const auto begun = std::chrono::steady_clock::now();
+  auto display = job.show(
+      {.on_progress = [&](const ProgressState&) { ++calls; }, .fd = terminal.writer(), .environment = kTerminal});
+  std::string text;
+  CHECK(eventually([&] {
+    text += terminal.read_now();
+    return calls >= 4 && drawings(text).size() >= 3;
+  }));
+  display->finish();
+  text += terminal.read_until("\n");
+  const auto most = (std::chrono::steady_clock::now() - begun) / 100ms + 1;
+  CHECK(calls <= most);
+  CHECK(static_cast<long>(drawings(text).size()) <= most);
 }
 
 TEST_CASE("the bar follows the window as it is resized") {

@@ -12,10 +12,14 @@
 #include <string>
 #include <vector>
 
-#include <pararun/json.hpp>
+#include <pararun/pararun.hpp>
+
+#include "support/job.hpp"
+#include "support/temp_dir.hpp"
 
 namespace rj = company::json;
 namespace pr = pararun;
+using namespace pararun::testing;
 
 namespace {
 
@@ -62,6 +66,23 @@ TEST_CASE("a rapidjson value can be part of another result") {
   values.emplace_back(1);
   values.emplace_back("x");
   CHECK(written(values) == R"([1,"x"])");
+}
+
+TEST_CASE("a rapidjson value can be a job's result, with or without a key of its own") {
+  const TempDir dir;
+  const pr::Report report = pr::map(
+      [](const std::string& item) {
+        rj::Document document(rj::kObjectType);
+        if (item != "none")
+          document.AddMember("id", rj::StringRef(item == "wrong" ? "other" : item.c_str()), document.GetAllocator());
+        document.AddMember("size", static_cast<unsigned>(item.size()), document.GetAllocator());
+        return document;
+      },
+      std::vector<std::string>{"own", "none", "wrong"},
+      {.n_workers = 1, .cache_path = dir / "r.jsonl", .progress = pr::Progress::none});
+  CHECK(report.succeeded == 2);
+  CHECK(lines_in(dir / "r.jsonl") == std::vector<std::string>{R"({"id":"own","size":3})", R"({"id":"none","size":4})"});
+  CHECK(values_in(report.failures_path).at(0)["error"].get<std::string>("kind") == "bad_result");
 }
 
 TEST_CASE("what JSON cannot hold is refused in rapidjson values too") {

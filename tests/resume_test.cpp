@@ -1,8 +1,11 @@
 /// What a job makes of a results file that is there already, whoever wrote it.
 #include <pararun/map.hpp>
 
+#include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -51,6 +54,31 @@ TEST_CASE("a file begun by Python pararun is resumed") {
   CHECK(report.recovery.damaged == 0);
   CHECK(pr::map([](int) {}, std::vector{17, 18}, {.cache_path = dir / "r.jsonl", .progress = pr::Progress::none})
             .skipped == 1);
+}
+
+TEST_CASE("Python reads what a job writes, id for id and value for value") {
+  if (std::system("python3 -c pass >/dev/null 2>&1") != 0) {
+    WARN("skipped: there is no python3");
+    return;
+  }
+  const TempDir dir;
+  const Strings items{"a.txt", "größe 数据 😀", "\"quoted\" \\ /", "a\nb\r\tc\x01\x7f", "\u2028\u2029\u0085", " ", "{}",
+                      "17"};
+  pr::map([](const std::string& item) { return pr::object("text", item, "tiny", 5e-324, "large", UINT64_MAX); }, items,
+          {.cache_path = dir / "r.jsonl", .progress = pr::Progress::none});
+  // A reader of the kind that Python programs have.
+  write_file(dir / "read.py",
+             "import json, sys\n"
+             "with open(sys.argv[1], encoding='utf-8') as lines, open(sys.argv[2], 'w') as out:\n"
+             "    for line in lines:\n"
+             "        record = json.loads(line)\n"
+             "        print(json.dumps([record['id'], record['text'], record['tiny'], record['large']]), file=out)\n");
+  const auto in_dir = [&](const char* name) { return " '" + (dir / name).string() + "'"; };
+  REQUIRE(std::system(("python3" + in_dir("read.py") + in_dir("r.jsonl") + in_dir("out.jsonl")).c_str()) == 0);
+  Strings read, expected;
+  for (const pr::Json& value : values_in(dir / "out.jsonl")) read.push_back(value.dump());
+  for (const std::string& item : items) expected.push_back(pr::Json(std::tuple(item, item, 5e-324, UINT64_MAX)).dump());
+  CHECK(sorted(read) == sorted(expected));
 }
 
 TEST_CASE("another key field makes other lines count") {
