@@ -3,10 +3,12 @@
 /// at its largest for what it holds just when it has grown.
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <ranges>
 #include <stdexcept>
 #include <utility>
 
+#include <pararun/generator.hpp>
 #include <pararun/map.hpp>
 
 #include "bench.hpp"
@@ -18,14 +20,17 @@ namespace {
 constexpr std::size_t kWorkers = 2;
 constexpr double kMebibyte = 1 << 20;
 
-/// Integers from a callable, and no file. One item a token, as a callable gives them, would take minutes.
+pr::generator<std::uint64_t> integers(std::uint64_t count) {
+  for (std::uint64_t n = 0; n < count; ++n) co_yield n;
+}
+
+/// Integers from a generator, and no file. One item a token, as they come from there unless asked otherwise, would take
+/// minutes.
 pr::Json run_generator(const pr::Json& arguments) {
   const auto items = arguments.get<std::uint64_t>("items");
   const Stopwatch watch;
-  const pr::Report report =
-      pr::map([](std::uint64_t n) { return n; },
-              [items, n = std::uint64_t{0}]() mutable { return n < items ? std::optional(n++) : std::nullopt; },
-              {.n_workers = kWorkers, .batch = 256, .progress = pr::Progress::none});
+  const pr::Report report = pr::map([](std::uint64_t n) { return n; }, integers(items),
+                                    {.n_workers = kWorkers, .batch = 256, .progress = pr::Progress::none});
   if (report.succeeded != items) throw std::runtime_error("not every item succeeded");
   return watch.times();
 }

@@ -1,4 +1,5 @@
-# What the library is built with. Only TBB and the threads library reach those who link it, and they only to the linker.
+# What the library, its tests and its benchmarks are built with. Only TBB and the threads library reach those who link it,
+# and they only to the linker; RapidJSON's headers, those who include rapidjson.hpp.
 
 find_package(Threads REQUIRED)
 if(NOT TARGET TBB::tbb)

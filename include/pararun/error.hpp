@@ -61,10 +61,11 @@ class CacheDamaged : public Error {
   std::uint64_t offset_;
 };
 
-/// A system call on a file failed. The message names the operation, the path and the reason.
+/// A system call on a file failed, or the file is not what it should be. The message names the operation, the path and the reason.
 class StoreError : public Error {
  public:
-  /// `error_number` is an `errno` value, or 0 where the file is of a kind that cannot be used.
+  /// `error_number` is an `errno` value, or 0 where no system call failed: the file is of a kind that cannot be used,
+  /// or was taken away, replaced or cut off meanwhile.
   StoreError(const std::string& problem, std::filesystem::path path, int error_number);
 
   const std::filesystem::path& path() const noexcept { return path_; }
@@ -75,8 +76,9 @@ class StoreError : public Error {
   int error_number_;
 };
 
-/// A result cannot be recorded: it holds NaN, an infinity or invalid UTF-8, it is no well-formed JSON,
-/// or its own key differs from the item's id. Recorded as that item's failure, kind `bad_result`.
+/// A result cannot be recorded: it holds NaN, an infinity or invalid UTF-8, it is no well-formed JSON, its own key
+/// differs from the item's id, or its line would be longer than the 1 GiB that are read again. Recorded as that item's
+/// failure, kind `bad_result`.
 class BadResult : public Error {
  public:
   using Error::Error;

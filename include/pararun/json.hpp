@@ -56,7 +56,7 @@ class Json {
   Json() noexcept = default;
 
   /// Anything that can be a result; implicitly if it is a bool, a number, a string, a path or nullptr. Throws
-  /// `BadResult` for NaN and infinities. Strings are checked to be UTF-8 when they are written, not here.
+  /// `BadResult` for NaN and infinities. A string itself is checked to be UTF-8 when it is written, not here.
   template <class T>
   requires(!std::same_as<T, Json> && JsonWritable<T>) explicit(!detail::JsonScalar<T>) Json(const T& value)
       : Json(from(value)) {}

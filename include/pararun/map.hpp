@@ -27,7 +27,8 @@ namespace pararun {
 ///
 /// `items` is any input range (the elements of a container are not copied), a callable that returns
 /// `std::optional<Item>`, or one of the sources in `source.hpp`. It is read by one thread at a time, not always
-/// the same, and only as fast as there is room: about `2 * n_workers` items are alive at once. Ids: `key.hpp`.
+/// the same, and only as fast as there is room: `2 * n_workers` tokens are alive at once, of one item each, or of up to
+/// 256 where items are trivial and the input does not wait (`Options::batch`). Ids: `key.hpp`.
 ///
 /// With a `cache_path`: an item is run at least once, its success is recorded once. A result is counted only
 /// when it is as safe as `Options::durability` asks. One job at a time can have the file.

@@ -1,5 +1,5 @@
 /// A small resumable job, as the README shows it, in a library of the user's: so pararun is linked into a shared
-/// object, beside a RapidJSON that is configured otherwise than pararun's own.
+/// object, beside a RapidJSON that is configured as the user likes it.
 #define RAPIDJSON_HAS_STDSTRING 1
 #include "all_headers.hpp"
 
