@@ -61,7 +61,8 @@ class CacheDamaged : public Error {
   std::uint64_t offset_;
 };
 
-/// A system call on a file failed, or the file is not what it should be. The message names the operation, the path and the reason.
+/// A system call on a file failed, or the file is not what it should be. The message names the operation, the path and
+/// the reason.
 class StoreError : public Error {
  public:
   /// `error_number` is an `errno` value, or 0 where no system call failed: the file is of a kind that cannot be used,
