@@ -20,6 +20,15 @@ namespace {
 constexpr std::size_t kOwnPages = std::size_t{64} << 10;
 constexpr std::size_t kPage = 4096;
 
+// ThreadSanitizer does not know mremap, and would mistake a block for another one that lay there before.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kCanMovePages = false;
+#elif defined(__has_feature)
+constexpr bool kCanMovePages = !__has_feature(thread_sanitizer);
+#else
+constexpr bool kCanMovePages = true;
+#endif
+
 // Fewer slots would leave none behind the last home.
 constexpr std::uint32_t kFirstCount = 8;
 constexpr std::uint64_t kMostReserved = 12'000'000;
@@ -80,7 +89,7 @@ void* TableMemory::enlarge(void* memory, std::size_t bytes, std::size_t larger) 
     if (enlarged == nullptr) throw std::bad_alloc();
     return enlarged;
   }
-  if (bytes >= kOwnPages) {
+  if (kCanMovePages && bytes >= kOwnPages) {
     void* const moved = ::mremap(memory, bytes, larger, MREMAP_MAYMOVE);
     if (moved == MAP_FAILED) throw std::bad_alloc();
     return moved;
