@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <filesystem>
 #include <list>
 #include <map>
@@ -17,6 +18,8 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -271,7 +274,51 @@ struct Parcel {
 [[maybe_unused]] std::string weight(const Parcel&) { throw std::logic_error("nobody asked for it"); }
 [[maybe_unused]] std::string value(const Parcel&) { throw std::logic_error("nobody asked for it"); }
 
+/// As C libraries have them.
+struct Handle;
+Handle& handle() {
+  static int nothing = 0;
+  return reinterpret_cast<Handle&>(nothing);
+}
+
+/// For structured bindings, but not for std::get.
+struct Entry {
+  std::string name;
+  int count;
+};
+template <std::size_t I>
+const auto& get(const Entry& entry) {
+  if constexpr (I == 0) {
+    return entry.name;
+  } else {
+    return entry.count;
+  }
+}
+
 }  // namespace shop
+
+template <>
+struct std::tuple_size<shop::Entry> : std::integral_constant<std::size_t, 2> {};
+template <>
+struct std::tuple_element<0, shop::Entry> {
+  using type = const std::string;
+};
+template <>
+struct std::tuple_element<1, shop::Entry> {
+  using type = const int;
+};
+
+TEST_CASE("items may have references to what nobody knows, and elements that only bindings find") {
+  const auto made = std::views::iota(0, 3) | std::views::transform([](int number) {
+                      return std::tuple<shop::Handle&, int>(shop::handle(), number);
+                    });
+  CHECK(pr::map([](shop::Handle&, int number) { return number; }, made, kQuiet).succeeded == 3);
+  const auto fn = [](const shop::Entry& entry) {
+    const auto& [name, count] = entry;
+    return name.size() + static_cast<std::size_t>(count);
+  };
+  CHECK(pr::map(fn, std::vector<shop::Entry>{{"a", 1}, {"b", 2}}, kQuiet).succeeded == 2);
+}
 
 TEST_CASE("functions beside the items' type are not taken for pararun's own") {
   CHECK(pr::map([](const shop::Parcel& parcel) { return parcel.number; }, std::vector<shop::Parcel>{{1}, {2}}, kQuiet)

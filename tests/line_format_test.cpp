@@ -45,3 +45,17 @@ TEST_CASE("a result whose line would be too long to be read again is refused") {
   CHECK_THROWS_AS(line_of(format, pr::object("text", content(120))), pr::BadResult);
   CHECK_THROWS_AS(line_of(format, pr::object("id", "a", "text", content(120))), pr::BadResult);
 }
+
+TEST_CASE("the details of a failure are left out where its line would be too long to be read again") {
+  const LineFormat format("id", 300);
+  const auto line_with = [&](const std::string& details) {
+    std::string line;
+    format.write_failure(
+        line, {.kind = "exception", .type = "E", .message = "m", .details = details},
+        {.id = IdView{IdKind::integer, "7"}, .index = 0, .where = {}, .attempts = 1, .took = {}, .at = {}});
+    return line;
+  };
+  CHECK(line_with("[1]").find(R"("details":[1])") != std::string::npos);
+  CHECK(line_with('"' + std::string(300, 'x') + '"') == line_with(""));
+  CHECK(line_with("").starts_with(R"({"id":7,"error":{"kind":"exception","type":"E","message":"m"},)"));
+}

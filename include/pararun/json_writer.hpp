@@ -54,7 +54,7 @@ concept OptionalLike = !Range<T> && requires(const T& value) {
 
 template <class T>
 concept TupleLike = !Range<T> && requires {
-  std::tuple_size<T>::value;
+  requires std::tuple_size<T>::value == 0 || requires(const T& tuple) { std::get<0>(tuple); };
 };
 
 }  // namespace detail

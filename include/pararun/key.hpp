@@ -57,8 +57,9 @@ concept HasKeyFunction = requires(const T& item) {
 };
 
 template <class T>
-concept HasKeyFirst = requires {
+concept HasKeyFirst = requires(const T& item) {
   requires(std::tuple_size<T>::value > 0);
+  std::get<0>(item);
   requires PlainKey<std::remove_cvref_t<std::tuple_element_t<0, T>>>;
 };
 

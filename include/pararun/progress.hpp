@@ -20,7 +20,7 @@ struct ProgressState {
   std::chrono::duration<double> elapsed{0};  ///< since the job began
   double rate = 0;                           ///< items a second, of those this run worked on; 0 while unknown
   std::optional<std::chrono::duration<double>> remaining;  ///< at that rate, where `total` and the rate are known
-  bool stopping = false;  ///< nothing more is begun: what is in flight is still worked off
+  bool stopping = false;  ///< no more items are taken; those in flight are still worked off
   bool finished = false;  ///< the last call of this job
 
   /// Items that need no more work: everything counted but what is in flight.

@@ -174,6 +174,11 @@ void LineFormat::write_failure(std::string& line, const Failure& failure, const 
   }
   if (may_add("at")) line += ",\"at\":\"" + timestamp(facts.at) + '"';
   line += "}\n";
+  if (line.size() > longest_line_ && !failure.details.empty()) {
+    Failure without_details = failure;
+    without_details.details.clear();
+    write_failure(line, without_details, facts);
+  }
 }
 
 }  // namespace pararun::job

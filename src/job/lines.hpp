@@ -65,7 +65,8 @@ class LineFormat {
     std::chrono::system_clock::time_point at;
   };
 
-  /// Replaces `line` by a failure line, with its newline.
+  /// Replaces `line` by a failure line, with its newline; without the details where it would be too long to be read
+  /// again.
   void write_failure(std::string& line, const Failure& failure, const FailureFacts& facts) const;
 
  private:

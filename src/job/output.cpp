@@ -10,14 +10,27 @@ detail::Block* Output::accept(Token& token) {
   // back, and others may have run them by now.
   const std::uint64_t sequence = count > 0 ? token.piece.block->first_sequence + token.piece.begin : 0;
   detail::Block* const empty = shared_.flow.ran(token.piece, count);
-  if (shared_.settings.options.order == Order::input && count > 0) {
+  if (in_order() && count > token.freed) {
     // What is held back keeps its token, so that a slow item cannot make the lines behind it pile up.
-    accept_in_order(token, sequence, count);
+    accept_in_order({.sequence = sequence + token.freed,
+                     .count = count - token.freed,
+                     .lines = std::move(token.lines),
+                     .failure_lines = std::move(token.failure_lines),
+                     .settled = token.settled},
+                    true);
   } else {
     hand_over(token.lines, token.failure_lines, token.settled);
     shared_.flow.left();
   }
   return empty;
+}
+
+void Output::accept(Finished part) {
+  if (in_order() && part.count > 0) {
+    accept_in_order(std::move(part), false);
+  } else {
+    hand_over(part.lines, part.failure_lines, part.settled);
+  }
 }
 
 void Output::hand_over(std::string_view lines, std::string_view failure_lines, store::Settled settled) {
@@ -31,18 +44,16 @@ void Output::hand_over(std::string_view lines, std::string_view failure_lines, s
   }
 }
 
-void Output::accept_in_order(Token& token, std::uint64_t sequence, std::uint32_t count) {
+void Output::accept_in_order(Finished part, bool last_of_token) {
   const std::lock_guard lock(mutex_);
-  held_.emplace(sequence, Held{.count = count,
-                               .lines = std::move(token.lines),
-                               .failure_lines = std::move(token.failure_lines),
-                               .settled = token.settled});
+  const std::uint64_t sequence = part.sequence;
+  held_.emplace(sequence, Held{std::move(part), last_of_token});
   while (!held_.empty() && held_.begin()->first == next_) {
     const Held& turn = held_.begin()->second;
-    hand_over(turn.lines, turn.failure_lines, turn.settled);
-    next_ += turn.count;
+    hand_over(turn.part.lines, turn.part.failure_lines, turn.part.settled);
+    next_ += turn.part.count;
+    if (turn.last_of_token) shared_.flow.left();
     held_.erase(held_.begin());
-    shared_.flow.left();
   }
 }
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
-#include <string>
+#include <string_view>
 
 #include "job/shared.hpp"
 #include "job/token.hpp"
@@ -18,17 +18,18 @@ class Output {
   /// Takes what a token brings. Returns the block if all of its items have their verdicts. Any thread.
   detail::Block* accept(Token& token);
 
-  /// Lines on their way to the file: of a token, or freed from one. Any thread.
-  void hand_over(std::string_view lines, std::string_view failure_lines, store::Settled settled);
+  /// Takes what was freed from a token that is still at work. Any thread.
+  void accept(Finished part);
 
  private:
   struct Held {
-    std::uint32_t count;
-    std::string lines, failure_lines;
-    store::Settled settled;
+    Finished part;
+    bool last_of_token;
   };
 
-  void accept_in_order(Token& token, std::uint64_t sequence, std::uint32_t count);
+  bool in_order() const noexcept { return shared_.settings.options.order == Order::input; }
+  void hand_over(std::string_view lines, std::string_view failure_lines, store::Settled settled);
+  void accept_in_order(Finished part, bool last_of_token);
 
   Shared& shared_;
   std::mutex mutex_;

@@ -42,6 +42,7 @@ void Runner::run(Token& token) noexcept {
     token.working = true;
     token.next = token.piece.begin;
     token.end = token.piece.end;
+    token.freed = 0;
     token.started = token.next_started = started;
   }
   try {
@@ -196,20 +197,21 @@ void Runner::abandon(Token& token) noexcept {
   token.next = token.end;
 }
 
-Runner::Freed Runner::free_stuck(Token& token, Clock::time_point now) {
-  Freed freed;
+Finished Runner::free_stuck(Token& token, Clock::time_point now) {
+  Finished freed;
   Piece rest{.block = nullptr};
   {
     const std::lock_guard held(token.lock);
     // A measured batch is given back by the worker itself before it takes much longer than that.
     const Clock::time_point since = shared_.batch.fixed() ? token.started : token.next_started;
     if (!token.working || now - since < BatchSize::kSlice) return freed;
-    // With Order::input lines wait for their turn anyway.
-    if (shared_.settings.options.order == Order::completion) {
-      freed.lines = std::exchange(token.lines, {});
-      freed.failure_lines = std::exchange(token.failure_lines, {});
-      freed.settled = std::exchange(token.settled, {});
-    }
+    const std::uint32_t first = token.piece.begin + token.freed;
+    freed = {.sequence = token.piece.block->first_sequence + first,
+             .count = token.next - first,
+             .lines = std::exchange(token.lines, {}),
+             .failure_lines = std::exchange(token.failure_lines, {}),
+             .settled = std::exchange(token.settled, {})};
+    token.freed += freed.count;
     if (!shared_.batch.fixed() && token.next + 1 < token.end) {
       rest = {.block = token.piece.block, .begin = caller_.withdraw(token, token.next + 1), .end = token.end};
       token.end = rest.begin;

@@ -21,12 +21,8 @@ class Runner {
   /// Any thread, each its own token.
   void run(Token& token) noexcept;
 
-  /// For the watch: frees what is stuck behind a long call. Returns lines that can be appended at once.
-  struct Freed {
-    std::string lines, failure_lines;
-    store::Settled settled;
-  };
-  Freed free_stuck(Token& token, Clock::time_point now);
+  /// For the watch: frees what is stuck behind a long call, and the finished lines of a long batch that was asked for.
+  Finished free_stuck(Token& token, Clock::time_point now);
 
  private:
   enum class Verdict { succeeded, failed, retry, unfinished };

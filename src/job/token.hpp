@@ -42,16 +42,26 @@ struct Token {
   JsonWriter result{scratch};
   Errand* errand = nullptr;  ///< the caller's notes on this token, which it owns
 
-  // Shared by the worker and the watch, which frees what is stuck behind a long call.
+  // Shared by the worker and the watch, which frees what is stuck.
   SpinLock lock;
   bool working = false;
   std::uint32_t next = 0;            ///< the item in progress
   std::uint32_t end = 0;             ///< how far this token goes; may become less than its piece
+  std::uint32_t freed = 0;           ///< of its items, the first ones, whose lines have gone ahead
   Clock::time_point next_started{};  ///< when it began
   Clock::time_point started{};       ///< when the first one did
   std::string lines;                 ///< of the finished items
   std::string failure_lines;
   store::Settled settled;  ///< by these lines
+};
+
+/// What some consecutive items of a token have come to.
+struct Finished {
+  std::uint64_t sequence = 0;  ///< of the first item, among the runnable ones of this run
+  std::uint32_t count = 0;     ///< of items
+  std::string lines{};
+  std::string failure_lines{};
+  store::Settled settled{};
 };
 
 }  // namespace pararun::job

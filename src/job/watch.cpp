@@ -23,7 +23,8 @@ constexpr std::chrono::milliseconds kTick{10};
 Watch::Watch(const Parts& parts) : parts_(parts) {
   const Options& options = parts_.shared.settings.options;
   if (options.time_budget.count() > 0) budget_ends_ = after(parts_.started, options.time_budget);
-  // What a large results file has used up already is not taken twice.
+  // While a large results file was opened the one may have come and the other been used up: no item shall begin then.
+  heed_signals();
   heed_budget(Clock::now());
   const posix::AllSignalsBlocked blocked;
   try {
@@ -124,8 +125,7 @@ void Watch::heed_signals() {
 
 void Watch::free_stuck(Clock::time_point now) {
   for (Token* token : parts_.tokens.all()) {
-    const Runner::Freed freed = parts_.runner.free_stuck(*token, now);
-    parts_.output.hand_over(freed.lines, freed.failure_lines, freed.settled);
+    parts_.output.accept(parts_.runner.free_stuck(*token, now));
   }
 }
 

@@ -1,5 +1,5 @@
 /// The one thread of a job that looks at the clock: deadlines of calls, of the drain and of the whole job,
-/// signals, and items stuck behind a long one in their token.
+/// signals, and what is stuck in a token: items behind a long one, lines of a long batch.
 #pragma once
 
 #include <atomic>

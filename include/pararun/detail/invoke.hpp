@@ -19,6 +19,7 @@ struct CallsUnpacked<F, Item, Token...> {
   template <std::size_t... I>
   static std::bool_constant<std::is_invocable_v<F, decltype(std::get<I>(std::declval<Item>()))..., Token...>> test(
       std::index_sequence<I...>);
+  static std::false_type test(...);  // its elements come by some other way than std::get
   static constexpr bool value =
       decltype(test(std::make_index_sequence<std::tuple_size_v<std::remove_cvref_t<Item>>>()))::value;
 };

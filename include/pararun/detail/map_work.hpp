@@ -27,15 +27,31 @@
 
 namespace pararun::detail {
 
+template <class T>
+std::size_t weight(const T& item);
+
+/// What an element of a tuple holds on to outside of the tuple.
+template <class Element>
+std::size_t beyond(const Element& element) {
+  if constexpr (std::is_reference_v<Element>) {
+    return 0;
+  } else {
+    return detail::weight(element) - sizeof(Element);
+  }
+}
+
 /// Roughly how much memory an item holds on to.
 template <class T>
 std::size_t weight(const T& item) {
   if constexpr (StringLike<T>) {
     return sizeof(T) + std::string_view(item).size();
   } else if constexpr (TupleLike<T>) {
-    return std::apply([](const auto&... elements) { return (std::size_t{0} + ... + detail::weight(elements)); }, item);
-  } else if constexpr (std::ranges::sized_range<const T>) {
-    return sizeof(T) + std::ranges::size(item) * sizeof(std::ranges::range_value_t<const T>);
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return (sizeof(T) + ... + beyond<std::tuple_element_t<I, T>>(std::get<I>(item)));
+    }
+    (std::make_index_sequence<std::tuple_size_v<T>>());
+  } else if constexpr (std::ranges::sized_range<const T> && !std::ranges::view<T>) {
+    return sizeof(T) + static_cast<std::size_t>(std::ranges::size(item)) * sizeof(std::ranges::range_value_t<const T>);
   } else {
     return sizeof(T);
   }
