@@ -226,6 +226,39 @@ TEST_CASE("a write_json of the user's that writes no whole value is a failure") 
       [](pr::JsonWriter& json) { json.begin_object().member("id", "a").member("id", "a").end_object(); });
 }
 
+namespace shop {
+
+/// Puts something else in place of what is refused, too late.
+struct Patched {
+  friend void write_json(pr::JsonWriter& json, const Patched&) {
+    json.begin_array();
+    for (const char* text : {"a", "\xff"}) {
+      try {
+        json.string(text);
+      } catch (const pr::BadResult&) {
+      }
+    }
+    try {
+      json.null().end_array();
+    } catch (const pr::BadResult&) {
+    }
+  }
+};
+
+}  // namespace shop
+
+TEST_CASE("a write_json of the user's that swallows a refusal is one as well, wherever it runs") {
+  const TempDir dir;
+  const pr::Report report = pr::map([](int) { return shop::Patched(); }, std::vector{1},
+                                    {.n_workers = 1,
+                                     .cache_path = dir / "r.jsonl",
+                                     .backend = GENERATE(pr::Backend::thread, pr::Backend::process),
+                                     .progress = pr::Progress::none});
+  CHECK(report.failed == 1);
+  CHECK(lines_in(dir / "r.jsonl").empty());
+  CHECK(values_in(report.failures_path).at(0)["error"].get<std::string>("kind") == "bad_result");
+}
+
 TEST_CASE("what a write_json of the user's throws is the result's fault, and told with its type") {
   const TempDir dir;
   pr::map(

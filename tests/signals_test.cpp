@@ -156,7 +156,7 @@ TEST_CASE("the third signal has its default action, and what was counted before 
           parent.tell('r');
           if (!wait_for_stop(stop)) return;
           parent.tell('s');
-          for (;;) std::this_thread::sleep_for(1s);  // an item that does not listen
+          for (;;) ::pause();  // an item that does not listen
         },
         endless(), options);
     return 0;
