@@ -93,7 +93,7 @@ class MapWork final : public Work {
 
  public:
   MapWork(F& fn, Items&& items, Key key, const Options& options)
-      : fn_(fn), source_(std::forward<Items>(items)), key_(std::move(key)), options_(options) {}
+      : fn_(fn), options_(options), source_(std::forward<Items>(items)), key_(std::move(key)) {}
 
   Traits traits() override {
     using Kept = Shape<F&, const Value&>;
@@ -233,9 +233,11 @@ class MapWork final : public Work {
   }
 
   F& fn_;
-  Source source_;
-  Key key_;
   const Options& options_;
+  // What changes with every pull lies apart from what every call reads: else those who call would wait, for each item,
+  // for the cache line that whoever pulls has just written.
+  alignas(64) alignas(Source) Source source_;
+  Key key_;
 };
 
 template <class T>
