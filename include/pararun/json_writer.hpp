@@ -86,8 +86,15 @@ class JsonWriter {
 
   template <std::integral T>
   JsonWriter& integer(T value) {
-    char digits[48];  // enough for the 128-bit integers of compilers that extend the language
-    return literal({digits, std::to_chars(digits, digits + sizeof digits, value).ptr});
+    constexpr std::size_t kMostDigits = 48;  // enough for the 128-bit integers of compilers that extend the language
+    before_value();
+    // In place: a copy would have to wait for the digits, which are written one by one.
+    const std::size_t begin = out_->size();
+    out_->resize(begin + kMostDigits);
+    char* const digits = out_->data() + begin;
+    out_->resize(begin + static_cast<std::size_t>(std::to_chars(digits, digits + kMostDigits, value).ptr - digits));
+    after_value();
+    return *this;
   }
 
   template <std::floating_point T>

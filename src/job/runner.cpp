@@ -136,7 +136,8 @@ bool Runner::conclude(Token& token, Verdict verdict, Clock::time_point now) {
   Piece rest{.block = &block};
   Piece retry{.block = &block};
   bool more = false;
-  std::uint32_t finished = token.next;
+  // `next` is not read back from the token, where it would be waited for: it has just been stored.
+  const std::uint32_t here = token.next, next = here + 1;
   {
     const std::lock_guard held(token.lock);
     const bool keeps_lines = shared_.store != nullptr;
@@ -155,22 +156,22 @@ bool Runner::conclude(Token& token, Verdict verdict, Clock::time_point now) {
       case Verdict::retry:
         break;
     }
-    const std::uint32_t here = token.next++;
+    token.next = next;
     const bool heavy = !shared_.batch.fixed() && now - token.started > BatchSize::kSlice;
     if (verdict == Verdict::retry) {
       retry.begin = here;
       retry.end = here + 1;
     }
     if (verdict == Verdict::retry || heavy) [[unlikely]] {
-      rest.begin = token.next < token.end ? caller_.withdraw(token, token.next) : token.end;
+      rest.begin = next < token.end ? caller_.withdraw(token, next) : token.end;
       rest.end = token.end;
       token.end = verdict == Verdict::retry ? here : rest.begin;
     }
-    more = token.next < token.end;
+    more = next < token.end;
     token.next_started = now;
     token.working = more;
   }
-  if (verdict != Verdict::retry) work_.drop(block, block.runnable[finished]);
+  if (verdict != Verdict::retry) work_.drop(block, block.runnable[here]);
   if (verdict == Verdict::failed) {
     const auto failures = shared_.counters.verdicts_failed.fetch_add(1) + 1;
     if (const auto& most = shared_.settings.options.max_failures; most && failures > *most) {

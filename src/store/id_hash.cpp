@@ -33,7 +33,7 @@ IdHasher::IdHasher() {
   fill_with_secret(integer_secret_);
 }
 
-IdHash IdHasher::operator()(detail::IdView id) const noexcept {
+IdHash IdHasher::operator()(const detail::IdView& id) const noexcept {
   const Secret& secret = id.kind == detail::IdKind::string ? string_secret_ : integer_secret_;
   const XXH128_hash_t hash = XXH3_128bits_withSecret(id.text.data(), id.text.size(), secret.data(), secret.size());
   return {std::max(hash.high64, XXH64_hash_t{1}), hash.low64 & ~std::uint64_t{1}};

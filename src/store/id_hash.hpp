@@ -25,7 +25,7 @@ class IdHasher {
   IdHasher();
 
   /// A string and an integer of the same text have different hashes.
-  IdHash operator()(detail::IdView id) const noexcept;
+  IdHash operator()(const detail::IdView& id) const noexcept;
 
  private:
   using Secret = std::array<unsigned char, 192>;
