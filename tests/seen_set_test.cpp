@@ -1,7 +1,11 @@
 #include "store/seen_set.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <map>
+#include <mutex>
 #include <new>
 #include <random>
 #include <string>
@@ -45,6 +49,7 @@ class CountingMemory : public TableMemory {
   int refused_call = -1;
 
   void* enlarge(void* memory, std::size_t bytes, std::size_t larger) override {
+    const std::lock_guard lock(mutex_);
     if (calls++ == refused_call) throw std::bad_alloc();
     void* const enlarged = TableMemory::enlarge(memory, bytes, larger);
     peak = std::max(peak, held + larger);
@@ -53,9 +58,13 @@ class CountingMemory : public TableMemory {
   }
 
   void release(void* memory, std::size_t bytes) noexcept override {
+    const std::lock_guard lock(mutex_);
     held -= bytes;
     TableMemory::release(memory, bytes);
   }
+
+ private:
+  std::mutex mutex_;
 };
 
 }  // namespace
@@ -235,27 +244,27 @@ TEST_CASE("where room was made for them, ids come without any growth") {
   CountingMemory memory;
   SeenSet set(memory);
   insert(set, random_hashes(count / 10, 1));
-  set.reserve(count);
+  set.reserve(count, 2);
   const std::size_t held = memory.held;
   insert(set, random_hashes(count - count / 10, 2));
   CHECK(memory.held == held);
   CHECK(set.size() == count);
   CHECK(all_are(insert(set, random_hashes(count / 10, 1)), Found::this_run));
-  set.reserve(count / 2);
+  set.reserve(count / 2, 1);
   CHECK(memory.held == held);
 }
 
 TEST_CASE("room for ids that may never come is bounded") {
   CountingMemory memory;
   SeenSet set(memory);
-  set.reserve(1'000'000'000);
+  set.reserve(1'000'000'000, 2);
   CHECK(memory.held < std::size_t{300} << 20);
 }
 
 TEST_CASE("room for a few ids holds more than these") {
   const std::size_t count = GENERATE(range(0U, 40U));
   SeenSet set;
-  set.reserve(count);
+  set.reserve(count, 2);
   const std::vector<IdHash> hashes = random_hashes(3 * count + 5, count);
   CHECK(all_are(insert(set, hashes), Found::fresh));
   CHECK(all_are(insert(set, hashes), Found::this_run));
@@ -265,9 +274,54 @@ TEST_CASE("room that cannot be made beforehand does no harm") {
   CountingMemory memory;
   SeenSet set(memory);
   memory.refused_call = 7;
-  set.reserve(100'000);
-  CHECK(all_are(insert(set, random_hashes(100'000, 1)), Found::fresh));
-  CHECK(all_are(insert(set, random_hashes(100'000, 1)), Found::this_run));
+  const std::size_t count = GENERATE(1'000, 1'000'000);
+  set.reserve(count, 2);
+  CHECK(all_are(insert(set, random_hashes(count, 1)), Found::fresh));
+  CHECK(all_are(insert(set, random_hashes(count, 1)), Found::this_run));
+}
+
+TEST_CASE("room for many ids is made by several threads at once") {
+  /// Whose first caller waits for a second one.
+  class Meeting : public TableMemory {
+   public:
+    bool met = false;
+
+    void* enlarge(void* memory, std::size_t bytes, std::size_t larger) override {
+      std::unique_lock lock(mutex_);
+      if (callers_++ == 0) {
+        met = second_.wait_for(lock, std::chrono::seconds(30), [&] { return callers_ > 1; });
+      }
+      second_.notify_one();
+      return TableMemory::enlarge(memory, bytes, larger);
+    }
+
+   private:
+    int callers_ = 0;
+    std::mutex mutex_;
+    std::condition_variable second_;
+  };
+  Meeting memory;
+  SeenSet set(memory);
+  set.reserve(1'000'000, 2);
+  CHECK(memory.met);
+}
+
+// What could go wrong is a race, which ThreadSanitizer sees.
+TEST_CASE("memory may be fetched for hashes beside whatever else happens to the set") {
+  SeenSet set;
+  const std::vector<IdHash> loaded = random_hashes(100'000, 1), inserted = random_hashes(200'000, 2);
+  std::atomic<bool> done{false};
+  std::thread fetching([&] {
+    do {
+      set.prefetch(inserted);
+    } while (!done);
+  });
+  CHECK(set.load(loaded) == loaded.size());
+  set.reserve(200'000, 2);
+  CHECK(all_are(insert(set, inserted), Found::fresh));
+  done = true;
+  fetching.join();
+  CHECK(set.size() == loaded.size() + inserted.size());
 }
 
 TEST_CASE("all memory is given back") {

@@ -9,7 +9,6 @@
 #include <mutex>
 #include <span>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -18,6 +17,7 @@
 #include "json/text.hpp"
 #include "posix/file.hpp"
 #include "store/scan.hpp"
+#include "store/work_together.hpp"
 
 namespace pararun::store {
 namespace {
@@ -186,16 +186,8 @@ LoadResult load_ids(int fd, std::uint64_t size, const std::string& key_field, co
                     unsigned threads, const std::filesystem::path& path_for_errors, LoadLimits limits) {
   Shared shared{
       .file = {fd, size, path_for_errors}, .key_field = key_field, .hasher = hasher, .set = set, .limits = limits};
-  {
-    const std::uint64_t useful = std::min<std::uint64_t>(threads, size / limits.chunk_bytes);
-    std::vector<std::jthread> helpers;
-    try {
-      while (helpers.size() + 1 < useful) helpers.emplace_back([&shared] { load_some(shared); });
-    } catch (const std::exception&) {
-      // No further thread is to be had: fewer do the same work.
-    }
-    load_some(shared);
-  }
+  const std::uint64_t useful = std::min<std::uint64_t>(threads, size / limits.chunk_bytes);
+  work_together(static_cast<unsigned>(useful), [&shared]() noexcept { load_some(shared); });
   if (shared.error != nullptr) std::rethrow_exception(shared.error);
   std::vector<Damage>& damage = shared.total.damage;
   std::ranges::sort(damage, {}, &Damage::offset);

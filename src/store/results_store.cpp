@@ -95,7 +95,7 @@ ResultsStore::ResultsStore(StoreOptions options, std::function<void(Settled)> on
   try {
     parts_->recover();
     // Most of them may be there already.
-    if (chosen.expected_ids > parts_->seen.size()) parts_->seen.reserve(chosen.expected_ids);
+    if (chosen.expected_ids > parts_->seen.size()) parts_->seen.reserve(chosen.expected_ids, chosen.threads);
   } catch (const std::bad_alloc&) {
     // A line of a gigabyte, or more ids than there is memory for: it must be known which file that was.
     posix::fail("cannot read", chosen.path, ENOMEM);
@@ -117,6 +117,8 @@ void ResultsStore::admit(const detail::IdList& ids, std::vector<Admission>& out)
 void ResultsStore::hash(const detail::IdList& ids, std::vector<IdHash>& out) const {
   out.resize(ids.size());
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = parts_->hasher(ids[i]);
+  parts_->seen.prefetch(out);
+  if (parts_->failed_earlier) parts_->failed_earlier->prefetch(out);
 }
 
 void ResultsStore::admit(std::span<const IdHash> hashes, std::vector<Admission>& out) {

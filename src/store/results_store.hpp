@@ -42,7 +42,7 @@ struct StoreOptions {
   std::chrono::milliseconds flush_interval{50};
   bool strict = false;
   bool retry_failed = true;
-  unsigned threads = 1;            ///< to load the ids with
+  unsigned threads = 1;            ///< to load ids and to make room for them with
   std::uint64_t expected_ids = 0;  ///< that will be admitted, as far as is known
   std::chrono::milliseconds full_disk_wait{
       5000};  ///< how long lines wait for room on a full disk before that is an error
@@ -80,7 +80,7 @@ class ResultsStore {
   /// Fills `out`, which is cleared first, with one verdict for each id, and remembers the ids. One thread at a time.
   void admit(const detail::IdList& ids, std::vector<Admission>& out);
 
-  /// The two halves of that. Any thread may hash.
+  /// The two halves of that. Any thread may hash, which also prefetches what looking up the hashes will read.
   void hash(const detail::IdList& ids, std::vector<IdHash>& out) const;
   void admit(std::span<const IdHash> hashes, std::vector<Admission>& out);
 

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -11,6 +12,8 @@
 #include <numeric>
 #include <utility>
 #include <vector>
+
+#include "store/work_together.hpp"
 
 namespace pararun::store {
 namespace {
@@ -32,9 +35,10 @@ constexpr bool kCanMovePages = true;
 // Fewer slots would leave none behind the last home.
 constexpr std::uint32_t kFirstCount = 8;
 constexpr std::uint64_t kMostReserved = 12'000'000;
+constexpr std::uint64_t kShare = std::uint64_t{4} << 20;  // bytes that are worth a thread to clear them
 
-// How many hashes ahead memory is asked for: what one core can have under way at once.
-constexpr std::size_t kAhead = 16;
+// How many hashes are loaded at once: their memory comes in the time of one.
+constexpr std::size_t kGroup = 32;
 
 constexpr std::uint64_t kThisRun = 1;
 
@@ -115,35 +119,44 @@ SeenSet::SeenSet() : SeenSet(system_memory()) {}
 SeenSet::SeenSet(TableMemory& memory) : memory_(memory) {}
 
 SeenSet::~SeenSet() {
-  for (const Table& table : tables_) {
-    if (table.slots != nullptr) memory_.release(table.slots, table.count * sizeof(IdHash));
+  for (std::size_t i = 0; i < kTables; ++i) {
+    if (fills_[i].count != 0) memory_.release(places_[i].slots, fills_[i].count * sizeof(IdHash));
   }
 }
 
-SeenSet::Table& SeenSet::table_of(const IdHash& hash) noexcept { return tables_[table_index(hash)]; }
-
-void SeenSet::reserve(std::uint64_t hashes) {
+void SeenSet::reserve(std::uint64_t hashes, unsigned threads) {
   const auto each = static_cast<double>(std::min(hashes, kMostReserved)) / kTables;
   // Some tables get more than others; more by four standard deviations, one of thousands.
   const auto most = static_cast<std::uint64_t>(each + 4 * std::sqrt(each));
   // Slots of which three quarters are used.
   const std::uint64_t least = std::max<std::uint64_t>(most + most / 3 + 2, kFirstCount);
   const std::uint64_t wanted = least + unit_of(least * sizeof(IdHash)) / sizeof(IdHash) - 1;
-  try {
-    for (Table& table : tables_) {
-      if (wanted > table.count) grow(table, wanted);
+  const std::uint64_t useful = std::min<std::uint64_t>(threads, least * kTables * sizeof(IdHash) / kShare);
+  std::atomic<std::size_t> next{0};
+  work_together(static_cast<unsigned>(useful), [&]() noexcept {
+    try {
+      for (std::size_t table = 0; (table = next++) < kTables;) {
+        if (wanted > fills_[table].count) grow(table, wanted);
+      }
+    } catch (const std::bad_alloc&) {
+      // They may never come, and if they do, there may be memory by then.
     }
-  } catch (const std::bad_alloc&) {
-    // They may never come, and if they do, there may be memory by then.
+  });
+}
+
+// In a loop of its own: between the computations of hashes, or insertions, prefetches take several times as long.
+void SeenSet::prefetch(std::span<const IdHash> hashes) const noexcept {
+  constexpr std::size_t kWay = 3;  // from an entry's home to its place as a rule, and often into the next cache line
+  for (const IdHash& hash : hashes) {
+    if (const IdHash* const home = places_[table_index(hash)].home(hash)) {
+      __builtin_prefetch(home, 1);
+      __builtin_prefetch(home + kWay, 1);
+    }
   }
 }
 
 void SeenSet::insert(std::span<const IdHash> hashes, std::span<Found> found) {
-  for (const IdHash& hash : hashes.first(std::min(hashes.size(), kAhead))) table_of(hash).prefetch(hash);
-  for (std::size_t i = 0; i < hashes.size(); ++i) {
-    if (i + kAhead < hashes.size()) table_of(hashes[i + kAhead]).prefetch(hashes[i + kAhead]);
-    found[i] = insert_one(table_of(hashes[i]), hashes[i], kThisRun);
-  }
+  for (std::size_t i = 0; i < hashes.size(); ++i) found[i] = insert_one(table_index(hashes[i]), hashes[i], kThisRun);
 }
 
 std::uint64_t SeenSet::load(std::span<const IdHash> hashes) {
@@ -159,95 +172,100 @@ std::uint64_t SeenSet::load(std::span<const IdHash> hashes) {
   const std::size_t first = table_index(hashes.front());
   std::uint64_t fresh = 0;
   for (std::size_t i = 0; i < kTables; ++i) {
-    const std::size_t index = (first + i) % kTables;
-    const std::size_t count = ends[index] - begins[index];
+    const std::size_t table = (first + i) % kTables;
+    const std::size_t count = ends[table] - begins[table];
     if (count == 0) continue;
-    const std::lock_guard lock(locks_[index]);
-    fresh += load_table(tables_[index], std::span(grouped).subspan(begins[index], count));
+    const std::lock_guard lock(locks_[table]);
+    fresh += load_table(table, std::span(grouped).subspan(begins[table], count));
   }
   return fresh;
 }
 
-std::uint64_t SeenSet::load_table(Table& table, std::span<const IdHash> hashes) {
-  const std::uint32_t used_before = table.used;
-  for (const IdHash& hash : hashes.first(std::min(hashes.size(), kAhead))) table.prefetch(hash);
-  for (std::size_t i = 0; i < hashes.size(); ++i) {
-    if (i + kAhead < hashes.size()) table.prefetch(hashes[i + kAhead]);
-    insert_one(table, hashes[i], 0);
+std::uint64_t SeenSet::load_table(std::size_t table, std::span<const IdHash> hashes) {
+  const std::uint32_t used_before = fills_[table].used;
+  while (!hashes.empty()) {
+    const std::span<const IdHash> group = hashes.first(std::min(hashes.size(), kGroup));
+    prefetch(group);
+    for (const IdHash& hash : group) insert_one(table, hash, 0);
+    hashes = hashes.subspan(group.size());
   }
-  return table.used - used_before;
+  return fills_[table].used - used_before;
 }
 
 bool SeenSet::contains(IdHash hash) const noexcept {
-  const Table& table = tables_[table_index(hash)];
-  return table.count != 0 && holds(*table.find(hash), hash);
+  const std::size_t table = table_index(hash);
+  return fills_[table].count != 0 && holds(*places_[table].find(hash), hash);
 }
 
 std::uint64_t SeenSet::size() const noexcept {
   std::uint64_t total = 0;
-  for (const Table& table : tables_) total += table.used;
+  for (const Fill& fill : fills_) total += fill.used;
   return total;
 }
 
 std::size_t SeenSet::memory_bytes() const noexcept {
   std::size_t total = sizeof *this;
-  for (const Table& table : tables_) total += table.count * sizeof(IdHash);
+  for (const Fill& fill : fills_) total += fill.count * sizeof(IdHash);
   return total;
 }
 
-void SeenSet::Table::prefetch(const IdHash& hash) const noexcept {
-  constexpr std::uint32_t kWay = 3;  // from an entry's home to its place as a rule, and often into the next cache line
-  const std::uint32_t home = home_of(hash, homes);
-  __builtin_prefetch(slots + home, 1);
-  __builtin_prefetch(slots + std::min(home + kWay, count), 1);
+IdHash* SeenSet::Place::home(const IdHash& hash) const noexcept {
+  // In this order: of a table that grows meanwhile, old homes lie within the new slots too.
+  const std::uint32_t count = homes.load(std::memory_order_acquire);
+  return slots.load(std::memory_order_relaxed) + home_of(hash, count);
 }
 
-IdHash* SeenSet::Table::find(const IdHash& hash) const noexcept {
-  IdHash* slot = slots + home_of(hash, homes);
+IdHash* SeenSet::Place::find(const IdHash& hash) const noexcept {
+  IdHash* slot = home(hash);
   while (!is_empty(*slot) && comes_before(*slot, hash)) ++slot;
   return slot;
 }
 
-SeenSet::Found SeenSet::insert_one(Table& table, const IdHash& hash, std::uint64_t mark) {
-  while (table.used == table.limit) {
-    grow(table, std::max<std::uint64_t>(kFirstCount, std::uint64_t{table.count} + table.count / 2));
+SeenSet::Found SeenSet::insert_one(std::size_t table, const IdHash& hash, std::uint64_t mark) {
+  Fill& fill = fills_[table];
+  while (fill.used == fill.limit) {
+    grow(table, std::max<std::uint64_t>(kFirstCount, std::uint64_t{fill.count} + fill.count / 2));
   }
-  IdHash* slot = table.find(hash);
+  IdHash* slot = places_[table].find(hash);
   if (holds(*slot, hash)) return (slot->low & kThisRun) != 0 ? Found::this_run : Found::earlier_run;
   IdHash carried{hash.high, hash.low | mark};
   for (; !is_empty(*slot); ++slot) std::swap(carried, *slot);
   *slot = carried;
-  ++table.used;
-  table.note_full_tail();
+  ++fill.used;
+  note_full_tail(table);
   return Found::fresh;
 }
 
 // The entries move to the end of the larger table and from there to their places, first to last. None ever
 // overtakes those still to be moved: with d more homes no home moves by more than d, so no place does either.
-void SeenSet::grow(Table& table, std::uint64_t wanted) {
+void SeenSet::grow(std::size_t table, std::uint64_t wanted) {
+  Place& place = places_[table];
+  Fill& fill = fills_[table];
   const std::uint32_t count = rounded_count(wanted);
-  table.slots =
-      static_cast<IdHash*>(memory_.enlarge(table.slots, table.count * sizeof(IdHash), count * sizeof(IdHash)));
-  IdHash* const slots = table.slots;
-  const std::uint32_t shift = count - table.count;
-  std::copy_backward(slots, slots + table.count, slots + count);
+  auto* const slots =
+      static_cast<IdHash*>(memory_.enlarge(place.slots, fill.count * sizeof(IdHash), count * sizeof(IdHash)));
+  const std::uint32_t shift = count - fill.count;
+  std::copy_backward(slots, slots + fill.count, slots + count);
   std::fill_n(slots, shift, IdHash{});
-  table.count = count;
-  table.homes = count - tail_of(count);
-  table.limit = count - count / 4;
+  const std::uint32_t homes = count - tail_of(count);
+  place.slots.store(slots, std::memory_order_relaxed);
+  place.homes.store(homes, std::memory_order_release);
+  fill.count = count;
+  fill.limit = count - count / 4;
 
   std::uint32_t next = 0;
   for (std::uint32_t from = shift; from < count; ++from) {
     const IdHash entry = std::exchange(slots[from], IdHash{});
-    const std::uint32_t place = std::max(next, home_of(entry, table.homes));
-    slots[place] = entry;
-    next = is_empty(entry) ? next : place + 1;
+    const std::uint32_t to = std::max(next, home_of(entry, homes));
+    slots[to] = entry;
+    next = is_empty(entry) ? next : to + 1;
   }
-  table.note_full_tail();
+  note_full_tail(table);
 }
 
-void SeenSet::Table::note_full_tail() noexcept {
-  if (!is_empty(slots[count - 2])) limit = used;
+void SeenSet::note_full_tail(std::size_t table) noexcept {
+  Fill& fill = fills_[table];
+  if (!is_empty(places_[table].slots[fill.count - 2])) fill.limit = fill.used;
 }
 
 }  // namespace pararun::store

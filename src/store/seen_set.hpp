@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -26,8 +27,8 @@ class TableMemory {
 };
 
 /// Made for the hashes of an `IdHasher`; others, whose first bits are alike, can make it grow without end.
-/// All calls but `load` are for one thread at a time, and not while `load` runs. After `std::bad_alloc` the set is
-/// whole and usable; the hashes of that call may be partly in it.
+/// All calls but `load` and `prefetch` are for one thread at a time, and not while `load` runs. After `std::bad_alloc`
+/// the set is whole and usable; the hashes of that call may be partly in it.
 class SeenSet {
  public:
   enum class Found : std::uint8_t {
@@ -47,11 +48,14 @@ class SeenSet {
 
   /// Makes room for so many hashes altogether, to save growing. Room is made for 12 million at most, 256 MB: who
   /// expects more may stop before they have come. (It is cleared at once: pages that are touched for the first time
-  /// while items run cost several times as much.)
-  void reserve(std::uint64_t hashes);
+  /// while items run cost several times as much.) At most `threads` threads do it together.
+  void reserve(std::uint64_t hashes, unsigned threads);
 
-  /// Looks up every hash, and adds the fresh ones as met in this run. `found` is as long as `hashes`. Memory
-  /// latency is hidden behind the other hashes of the batch: a few hundred at once are much cheaper than one.
+  /// Has the memory fetched that hashes need which are about to be inserted: latency is hidden where there are many, a
+  /// few hundred at once. Changes nothing else. Safe from several threads, also beside any other call.
+  void prefetch(std::span<const IdHash> hashes) const noexcept;
+
+  /// Looks up every hash, and adds the fresh ones as met in this run. `found` is as long as `hashes`.
   void insert(std::span<const IdHash> hashes, std::span<Found> found);
 
   /// Adds hashes as settled by an earlier run; one that is in the set already stays as it is. Returns how many
@@ -67,29 +71,33 @@ class SeenSet {
   std::size_t memory_bytes() const noexcept;
 
  private:
-  /// Its entries are in ascending order with gaps between them, each at its home or behind it without a gap
-  /// in between.
-  struct Table {
-    IdHash* slots = nullptr;
-    std::uint32_t count = 0;
-    std::uint32_t homes = 0;
+  /// Where a table lies: slots that hold its entries in ascending order with gaps between them, each at its home or
+  /// behind it without a gap in between. Changes only where the table grows; `prefetch` may read it at any time.
+  struct Place {
+    std::atomic<IdHash*> slots{nullptr};
+    std::atomic<std::uint32_t> homes{0};
+
+    IdHash* home(const IdHash& hash) const noexcept;
+    IdHash* find(const IdHash& hash) const noexcept;
+  };
+
+  struct Fill {
+    std::uint32_t count = 0;  ///< of slots
     std::uint32_t used = 0;
     std::uint32_t limit = 0;  ///< on `used`
-
-    void prefetch(const IdHash& hash) const noexcept;
-    IdHash* find(const IdHash& hash) const noexcept;
-    void note_full_tail() noexcept;
   };
 
   static constexpr std::size_t kTables = 32;
 
-  Table& table_of(const IdHash& hash) noexcept;
-  Found insert_one(Table& table, const IdHash& hash, std::uint64_t mark);
-  std::uint64_t load_table(Table& table, std::span<const IdHash> hashes);
-  void grow(Table& table, std::uint64_t wanted);
+  Found insert_one(std::size_t table, const IdHash& hash, std::uint64_t mark);
+  std::uint64_t load_table(std::size_t table, std::span<const IdHash> hashes);
+  void grow(std::size_t table, std::uint64_t wanted);
+  void note_full_tail(std::size_t table) noexcept;
 
   TableMemory& memory_;
-  std::array<Table, kTables> tables_;
+  // Apart, so that a thread which reads the places does not wait for cache lines that another one's insertions write.
+  alignas(64) std::array<Place, kTables> places_;
+  alignas(64) std::array<Fill, kTables> fills_;
   std::array<std::mutex, kTables> locks_;
 };
 
