@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <random>
 #include <set>
 #include <string>
@@ -29,6 +30,7 @@ namespace {
 
 std::atomic<int> threads_started{0};
 std::atomic<int> threads_to_be_had{1000};
+std::atomic<int> threads_that_hear_signals{0};
 
 }  // namespace
 
@@ -38,6 +40,9 @@ extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attribute
   static const auto real_create = reinterpret_cast<Create>(::dlsym(RTLD_NEXT, "pthread_create"));
   if (threads_started >= threads_to_be_had) return EAGAIN;
   ++threads_started;
+  sigset_t inherited;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &inherited);
+  if (sigismember(&inherited, SIGINT) == 0 || sigismember(&inherited, SIGUSR1) == 0) ++threads_that_hear_signals;
   return real_create(thread, attributes, body, argument);
 }
 
@@ -264,6 +269,21 @@ TEST_CASE("fewer threads do the same work when no more are to be had") {
   threads_to_be_had = 1000;
   CHECK(threads_started == to_be_had);
   check_equal(result, read_line_by_line(content));
+}
+
+TEST_CASE("threads that help block all signals, and the caller does not") {
+  threads_started = threads_that_hear_signals = 0;
+  SeenSet set;
+  SECTION("to load") {
+    Loaded file(std::string(1 << 20, '\n'));
+    file.load(3);
+  }
+  SECTION("to make room") { set.reserve(1'000'000, 3); }
+  CHECK(threads_started == 2);
+  CHECK(threads_that_hear_signals == 0);
+  sigset_t mine;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &mine);
+  CHECK(sigismember(&mine, SIGINT) == 0);
 }
 
 TEST_CASE("a small file is read by the caller alone") {

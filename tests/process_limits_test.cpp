@@ -35,6 +35,16 @@ int only_child() {
   return child;
 }
 
+/// How often a process has gone to sleep.
+long sleeps_of(int process) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  long sleeps = -1;
+  for (std::string word; status >> word;) {
+    if (word == "voluntary_ctxt_switches:") status >> sleeps;
+  }
+  return sleeps;
+}
+
 /// From now on `process`, whose user is not root, can fork as long as `may`.
 void let_fork(int process, bool may) {
   rlimit limit{};
@@ -71,13 +81,16 @@ TEST_CASE("where a worker cannot be forked for a moment nobody notices") {
     pr::WorkerPool pool({.max_workers = 1});
     const int keeper = only_child();
     let_fork(keeper, false);
+    const long before = sleeps_of(keeper);
+    bool asked = false;
     std::thread relief([&] {
-      ::usleep(50'000);
+      // It wakes up for each order to fork. The first sleep may be older than these.
+      asked = eventually([&] { return sleeps_of(keeper) > before + 2; });
       let_fork(keeper, true);
     });
     const int result = pool.run(half, 2);
     relief.join();
-    return result == 1 ? 0 : 1;
+    return asked && result == 1 ? 0 : 1;
   });
   CHECK(child.end() == 0);
 }

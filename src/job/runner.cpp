@@ -160,7 +160,7 @@ bool Runner::conclude(Token& token, Verdict verdict, Clock::time_point now) {
     const bool heavy = !shared_.batch.fixed() && now - token.started > BatchSize::kSlice;
     if (verdict == Verdict::retry) {
       retry.begin = here;
-      retry.end = here + 1;
+      retry.end = next;
     }
     if (verdict == Verdict::retry || heavy) [[unlikely]] {
       rest.begin = next < token.end ? caller_.withdraw(token, next) : token.end;
